@@ -1,0 +1,38 @@
+import { checkActivities } from './checks.ts';
+import { contextActivities } from './context.ts';
+import type { ActivityDeps } from './deps.ts';
+import { diagnosticsActivities } from './diagnostics.ts';
+import { evidenceActivities } from './evidence.ts';
+import { toFailure } from '../engine/failure.ts';
+import { landingActivities } from './landing.ts';
+import { observationActivities } from './observation.ts';
+import { recordActivities } from './record.ts';
+import { workspaceActivities } from './workspace.ts';
+
+const all = (deps: ActivityDeps) => ({
+  ...recordActivities(deps),
+  ...evidenceActivities(deps),
+  ...contextActivities(deps),
+  ...workspaceActivities(deps),
+  ...checkActivities(deps),
+  ...diagnosticsActivities(deps),
+  ...landingActivities(deps),
+  ...observationActivities(deps),
+});
+
+export type Activities = ReturnType<typeof all>;
+
+/** Every activity, its errors typed in one place. */
+export function createActivities(deps: ActivityDeps): Activities {
+  const wrapped = Object.entries(all(deps)).map(([name, activity]) => [
+    name,
+    async (input: never) => {
+      try {
+        return await activity(input);
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+  ]);
+  return Object.fromEntries(wrapped) as Activities;
+}

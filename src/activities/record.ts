@@ -1,0 +1,76 @@
+/** The only writers of mission state and events. Keyed, so that a retry writes once. */
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { Approval } from '../domain/approval.ts';
+import { systemActor } from '../domain/actor.ts';
+import type { CapaSource } from '../domain/capa.ts';
+import { mergeQueueId, type LandingRequest } from '../domain/landing.ts';
+import type { MissionRecord } from '../domain/record.ts';
+import { once } from '../store/effects.ts';
+import { saveApproval } from '../store/approvals.ts';
+import { openCapa } from '../store/capas.ts';
+import { applyRecord, unstartedMissions } from '../store/missions.ts';
+import { startMission } from '../engine/start-mission.ts';
+import type { ActivityDeps } from './deps.ts';
+
+export interface CapaRequest {
+  /** Mission, stage and attempt that ask for it. */
+  key: string;
+  source: CapaSource;
+  fingerprint: string;
+  mission_id: string;
+  subsystem_id: string;
+  problem_statement: string;
+  evidence: string[];
+}
+
+export const recordActivities = ({ database, temporal, hostQueue, logger }: ActivityDeps) => ({
+  /** The queue of the host that takes a mission's checkout: the one whose worker runs this. */
+  async chooseHost(): Promise<string> {
+    return hostQueue;
+  },
+
+  /** State, stages, approval and events of one step, in one transaction. */
+  async write(input: { record: MissionRecord; approval: Approval | null }): Promise<void> {
+    await database.transaction(async (query) => {
+      const fresh = await applyRecord(query, input.record);
+      if (fresh && input.approval !== null) await saveApproval(query, input.approval);
+    });
+  },
+
+  /** Opens a CAPA once for its key. */
+  async openCapaOnce(input: CapaRequest): Promise<string> {
+    return database.transaction(async (query) => {
+      // Two runs of this activity at once would otherwise both open, one of them as a recurrence.
+      await query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [input.key]);
+      return once(query, `capa:${input.key}`, () => openCapa(query, { ...input, actor: systemActor('worker') }));
+    });
+  },
+
+  /** Hands a landing to its queue, starting the queue if it sleeps. A repeat is recognised by `request_id`. */
+  async queueLanding(request: LandingRequest): Promise<void> {
+    await temporal.workflow.signalWithStart('mergeQueue', {
+      workflowId: mergeQueueId(request.repository_id, request.target_branch),
+      taskQueue: 'mission-control',
+      workflowTaskTimeout: '3s',
+      args: [{ repository_id: request.repository_id, target_branch: request.target_branch, waiting: [], done: [] }],
+      signal: 'enqueueLanding',
+      signalArgs: [request],
+    });
+  },
+
+  /** Starts what was asked for and not started: what a crash between row and start left behind. */
+  async startUnstarted(): Promise<number> {
+    const missions = await unstartedMissions(database.query, 100);
+    let started = 0;
+    for (const mission of missions) {
+      try {
+        await startMission(temporal, mission);
+        started += 1;
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      }
+    }
+    if (started > 0) logger.info({ event: 'missions.reconciled', started });
+    return started;
+  },
+});

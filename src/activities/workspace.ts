@@ -1,0 +1,132 @@
+/** Stages 2 and 3, pull_code and branch_and_patch: a clean worktree at the base, and the candidate as a commit. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import picomatch from 'picomatch';
+import type { AppliedCandidate, ApplyCandidateInput, CommitRef, PullCodeInput } from '../domain/coding.ts';
+import type { CommandSpec } from '../domain/commands.ts';
+import type { StageOutcome } from '../domain/stages.ts';
+import { evidence } from '../store/artifacts.ts';
+import type { ActivityDeps } from './deps.ts';
+import { failure } from '../engine/failure.ts';
+import { candidateRef } from '../git/mirror.ts';
+import { changesBetween, vet } from '../git/vetting.ts';
+import { withHeartbeat } from './heartbeat.ts';
+
+/**
+ * A clean worktree at the commit with its dependencies installed. What an earlier run left running is killed first.
+ * @throws SETUP_FAILED with the end of the setup command's output, TREE_MISMATCH
+ */
+export async function prepareWorktree(
+  deps: ActivityDeps, repositoryId: string, holder: string, at: CommitRef, setup: CommandSpec | null, signal: AbortSignal,
+): Promise<{ path: string; setup_ms: number | null }> {
+  const { git, worktrees, processes } = deps;
+  await processes.sweep(holder);
+  const path = await worktrees.checkout(repositoryId, holder, at.commit);
+  const tree = await git.text(['-C', path, 'rev-parse', '--verify', 'HEAD^{tree}']);
+  const status = await git.text(['-C', path, 'status', '--porcelain', '--untracked-files=all']);
+  if (tree !== at.tree || status !== '') {
+    throw failure('TREE_MISMATCH', `the worktree is ${tree}${status === '' ? '' : ' and not clean'}, not ${at.tree}`);
+  }
+  if (setup === null) return { path, setup_ms: null };
+  const run = await processes.run({ ...setup, cwd: path, marker: holder, signal });
+  const log = await deps.artifacts.putFile(run.output_file, 'text/plain');
+  if (run.exit_code !== 0) {
+    throw failure('SETUP_FAILED', `${setup.argv.join(' ')} ended with ${run.timed_out ? 'its time limit' : `exit code ${run.exit_code}`}; output in artefact ${log.sha256}`);
+  }
+  return { path, setup_ms: run.duration_ms };
+}
+
+export const workspaceActivities = (deps: ActivityDeps) => ({
+  /** Stage 2. Safe to repeat: the same mission gets the same slot, reset and cleaned. */
+  async pullCode(input: PullCodeInput): Promise<StageOutcome> {
+    return withHeartbeat(async (signal) => {
+      const started = Date.now();
+      const { setup_ms } = await prepareWorktree(deps, input.repository_id, input.mission_id, input.base, input.setup, signal);
+      const record = await deps.artifacts.putJson({
+        commit: input.base.commit, tree: input.base.tree, clean: true, setup_ms, total_ms: Date.now() - started,
+      });
+      return {
+        outcome: 'passed', reason: null,
+        evidence: [evidence('workspace', record, `clean worktree, tree ${input.base.tree.slice(0, 12)}`)],
+      };
+    });
+  },
+
+  /**
+   * Stage 3. The patch is applied to an index of its own, vetted as a tree, and committed in the mirror.
+   * Safe to repeat: author, dates and message are inputs, so a repeat makes the same commit.
+   */
+  async applyCandidate(input: ApplyCandidateInput): Promise<AppliedCandidate> {
+    return withHeartbeat(() => applyCandidate(deps, input));
+  },
+
+  /** Frees the mission's worktree and kills what still runs in it. */
+  async releaseWorkspace(input: { mission_id: string; repository_id: string }): Promise<void> {
+    await deps.processes.sweep(input.mission_id);
+    await deps.worktrees.release(input.repository_id, input.mission_id);
+  },
+});
+
+async function applyCandidate(deps: ActivityDeps, input: ApplyCandidateInput): Promise<AppliedCandidate> {
+  const { git, mirrors, artifacts } = deps;
+  const gitDir = mirrors.pathOf(input.repository_id);
+  const patch = await artifacts.read(input.candidate.artifact).catch(() => {
+    throw failure('ARTIFACT_MISSING', `the diff ${input.candidate.artifact} is not in the artefact store`);
+  });
+  const patchEvidence = evidence('patch', { sha256: input.candidate.artifact, size_bytes: patch.length, media_type: 'text/x-diff' },
+    `candidate ${input.number}, ${patch.length} bytes`);
+  const refuse = (reason: string): AppliedCandidate =>
+    ({ outcome: 'failed', reason, evidence: [patchEvidence], candidate: null });
+
+  const tree = await applyToTree(deps, gitDir, input.base.commit, patch);
+  if ('problem' in tree) return refuse(`candidate ${input.number} does not apply: ${tree.problem}`);
+  if (tree.tree === input.base.tree) return refuse(`candidate ${input.number} changes nothing`);
+  const vetting = await vet(git, gitDir, input.base.tree, tree.tree);
+  if (vetting.refused.length > 0) {
+    const named = vetting.refused.slice(0, 20).map(({ path, rule }) => `${path || 'the patch'}: ${rule}`);
+    return refuse(`candidate ${input.number} is refused: ${named.join('; ')}`);
+  }
+
+  const dates = { GIT_AUTHOR_DATE: input.commit_time, GIT_COMMITTER_DATE: input.commit_time };
+  const commit = await git.text(['commit-tree', tree.tree, '-p', input.base.commit, '-F', '-'],
+    { gitDir, env: dates, input: input.message });
+  await git.run(['update-ref', candidateRef(input.mission_id, input.number), commit], { gitDir });
+  const patchId = await patchIdOf(deps, gitDir, input.base.commit, commit);
+  const files = vetting.changes.map((change) => change.path);
+  const isProtected = picomatch(input.protected_paths, { dot: true });
+  const touched = input.protected_paths.length === 0 ? [] : files.filter((file) => isProtected(file));
+  const record = await artifacts.putJson({ commit, tree: tree.tree, patch_id: patchId, files, touched_protected_paths: touched });
+  return {
+    outcome: 'passed', reason: null,
+    evidence: [patchEvidence, evidence('candidate', record, `commit ${commit.slice(0, 12)}, ${files.length} files`)],
+    candidate: { commit, tree: tree.tree, patch_id: patchId, files, touched_protected_paths: touched },
+  };
+}
+
+async function applyToTree(
+  { config, git }: ActivityDeps, gitDir: string, base: string, patch: Buffer,
+): Promise<{ tree: string } | { problem: string }> {
+  const folder = join(config.home, 'scratch');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const indexFile = join(folder, `index-${randomUUID()}`);
+  try {
+    await git.run(['read-tree', base], { gitDir, indexFile });
+    const { code, stderr } = await git.run(['apply', '--cached', '--whitespace=nowarn', '-'],
+      { gitDir, indexFile, input: patch, okCodes: [1, 128] });
+    if (code !== 0) return { problem: stderr.trim().replaceAll(/^error: /gm, '').slice(0, 1_000) };
+    return { tree: await git.text(['write-tree'], { gitDir, indexFile }) };
+  } finally {
+    await Promise.all([indexFile, `${indexFile}.lock`].map((path) => rm(path, { force: true })));
+  }
+}
+
+/** A digest of what a change does, the same on another base as long as it does the same. */
+export async function patchIdOf({ git }: Pick<ActivityDeps, 'git'>, gitDir: string, from: string, to: string): Promise<string> {
+  const diff = await git.run(['diff-tree', '-p', '--full-index', '--no-ext-diff', '--no-textconv', '--binary', from, to], { gitDir });
+  const text = await git.text(['patch-id', '--stable'], { gitDir, input: diff.stdout });
+  return text.split(' ')[0] ?? '';
+}
+
+export const changedFiles = async ({ git }: Pick<ActivityDeps, 'git'>, gitDir: string, from: string, to: string): Promise<string[]> =>
+  (await changesBetween(git, gitDir, from, to)).map((change) => change.path);

@@ -1,0 +1,88 @@
+/** The api: the visible list of plugins and routes. Tests call it too. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import apiReference from '@scalar/fastify-api-reference';
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
+import { maxBodyBytes } from '../domain/schema/mission-package.ts';
+import { projectRoot, version } from '../project.ts';
+import { parseKey } from '../store/keys.ts';
+import { registerAuth } from './auth.ts';
+import type { ApiDeps } from './context.ts';
+import { registerProblems } from './problem.ts';
+import { approvalRoutes } from './routes/approvals.ts';
+import { missionRoutes } from './routes/missions.ts';
+import { registryRoutes } from './routes/registry.ts';
+import { healthRoutes, statusRoutes } from './routes/status.ts';
+
+const perKeyPerMinute = 6_000;
+const perAddressPerMinute = 100;
+
+export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
+  const logger: FastifyBaseLogger = deps.logger;
+  const app: FastifyInstance = Fastify({
+    loggerInstance: logger, genReqId: () => randomUUID(), disableRequestLogging: true,
+    bodyLimit: maxBodyBytes, requestTimeout: 30_000, connectionTimeout: 60_000,
+    // A client that keeps its connection open must not keep the process from stopping.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 300 },
+  });
+
+  app.setValidatorCompiler(validatorCompiler);
+  // Our own types vouch for answers; validating them again would cost a third of the throughput.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.removeContentTypeParser('text/plain');
+  registerProblems(app);
+
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: { defaultSrc: ["'self'"], scriptSrc: ["'self'", "'unsafe-inline'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'], upgradeInsecureRequests: null },
+    },
+    strictTransportSecurity: false,
+  });
+  if (deps.config.corsOrigins.length > 0) await app.register(cors, { origin: [...deps.config.corsOrigins] });
+  await app.register(rateLimit, {
+    // Only the form of the key is looked at here: a caller without one shares its address's smaller allowance.
+    keyGenerator: (request) => keyIdOf(request.headers.authorization) ?? request.ip,
+    max: (request) => (keyIdOf(request.headers.authorization) === undefined ? perAddressPerMinute : perKeyPerMinute),
+    timeWindow: '1 minute',
+    allowList: (request) => request.url === '/health/live' || request.url === '/health/ready',
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Mission Control', version, description: 'The control plane for autonomous software work.' },
+      components: { securitySchemes: { api_key: { type: 'http', scheme: 'bearer', bearerFormat: 'mck_…' } } },
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(apiReference, {
+    routePrefix: '/docs',
+    configuration: { url: '/openapi.json', withDefaultFonts: false, hideClientButton: true, telemetry: false },
+  });
+  // Everything after this line names its permission; the pages before it are public.
+  registerAuth(app, deps);
+
+  const placeholder = await readFile(join(projectRoot, 'src', 'api', 'index.html'), 'utf8');
+  app.get('/', { config: { permission: 'public' }, schema: { hide: true } }, async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').serializer((text: unknown) => text as string)
+      .send(placeholder.replace('{{temporal_ui}}', deps.config.temporal.uiUrl ?? '')));
+  app.get('/openapi.json', { config: { permission: 'public' }, schema: { hide: true } }, async () => app.swagger());
+  await app.register(healthRoutes(deps));
+  await app.register(async (scope) => {
+    await scope.register(statusRoutes(deps));
+    await scope.register(missionRoutes(deps));
+    await scope.register(approvalRoutes(deps));
+    await scope.register(registryRoutes(deps));
+  }, { prefix: '/mission-control' });
+  return app;
+}
+
+function keyIdOf(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : parseKey(header.replace(/^Bearer /, ''))?.id;
+}

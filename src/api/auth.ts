@@ -1,0 +1,52 @@
+/** Who is calling, and whether they may. Every route names its permission; a route that names none does not start. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { holds, permissions, type Permission, type Principal } from '../domain/actor.ts';
+import { authenticate } from '../store/keys.ts';
+import type { ApiDeps } from './context.ts';
+import { Problem } from './problem.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the caller must hold; `public` for the few routes that anybody may call. */
+    permission?: Permission | 'public';
+  }
+  interface FastifyRequest {
+    principal: Principal;
+  }
+}
+
+export function registerAuth(app: FastifyInstance, { database, pepper }: Pick<ApiDeps, 'database' | 'pepper'>): void {
+  app.decorateRequest('principal', null as unknown as Principal);
+  app.addHook('onRoute', (route) => {
+    if (route.config?.permission === undefined) throw new Error(`${String(route.method)} ${route.url} names no permission`);
+    if (route.config.permission === 'public') return;
+    route.schema = {
+      ...route.schema, security: [{ api_key: [] }],
+      description: [route.schema?.description, `Needs \`${route.config.permission}\`: ${permissions[route.config.permission].join(', ')}.`]
+        .filter((part) => part !== undefined).join('\n\n'),
+    };
+  });
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) return;
+    const permission = request.routeOptions.config.permission;
+    if (permission === 'public' || permission === undefined) return;
+    request.principal = await principalOf(request, database, pepper);
+    if (!holds(request.principal.role, permission)) {
+      throw new Problem(403, 'FORBIDDEN', `this needs ${permission}, which ${request.principal.role} does not hold`);
+    }
+  });
+}
+
+async function principalOf(request: FastifyRequest, database: ApiDeps['database'], pepper: Buffer): Promise<Principal> {
+  const header = request.headers.authorization;
+  const challenge = { 'www-authenticate': 'Bearer' };
+  if (header === undefined) {
+    throw new Problem(401, 'AUTH_REQUIRED', 'send an API key: Authorization: Bearer mck_…', [], challenge);
+  }
+  const key = /^Bearer ([\w]{1,200})$/.exec(header)?.[1];
+  const principal = key === undefined ? undefined : await authenticate(database, pepper, key);
+  if (principal === undefined) {
+    throw new Problem(401, 'KEY_INVALID', 'the API key is unknown, expired or revoked', [], challenge);
+  }
+  return principal;
+}

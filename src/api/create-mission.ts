@@ -1,0 +1,221 @@
+/** Taking a mission in: every rule that can be checked now is, and nothing is written when one is broken. */
+import { actorOf, type Principal } from '../domain/actor.ts';
+import { noSubject } from '../domain/event.ts';
+import type { MissionPackage, PatchCandidate } from '../domain/mission-package.ts';
+import { resolveWindow } from '../domain/observation.ts';
+import type { CreateMission } from '../domain/schema/mission-package.ts';
+import { digestOf } from '../ledger/canonical.ts';
+import { insertEvents } from '../store/events.ts';
+import { claimKey, findKey } from '../store/idempotency.ts';
+import { findMission, insertMission, newMissionId } from '../store/missions.ts';
+import { readPolicy } from '../store/policy.ts';
+import type { ApiDeps } from './context.ts';
+import { Problem, type FieldError } from './problem.ts';
+import { repositoryOf, requireBranch } from './repositories.ts';
+
+const defaultWindowMinutes = 30;
+
+/** Thrown inside the transaction when another request with the same key won; never leaves this file. */
+class KnownMission extends Error {
+  readonly missionId: string;
+  constructor(missionId: string) {
+    super(missionId);
+    this.missionId = missionId;
+  }
+}
+
+/**
+ * Stores a mission and its event, once per Idempotency-Key.
+ * @returns the stored package; that of the first request when the key was used before
+ * @throws Problem naming the field
+ */
+export async function createMission(
+  deps: ApiDeps, body: CreateMission, principal: Principal, idempotencyKey: string | undefined,
+): Promise<MissionPackage> {
+  const bodyDigest = digestOf(body);
+  if (idempotencyKey !== undefined) {
+    const known = await findKey(deps.database.query, principal.id, idempotencyKey);
+    if (known !== undefined) return earlier(deps, known, bodyDigest);
+  }
+  refuseContradictions(body);
+  const workspace = workspaceOf(body);
+  await refuseUnknownMetrics(deps, body);
+  await refuseUnobserved(deps, body);
+  const repository = await repositoryOf(deps, workspace, principal);
+  const targetBranch = workspace.target_branch ?? repository.default_branch;
+  await requireBranch(deps, repository, targetBranch);
+  if (body.parent_mission_id !== undefined) await refuseParent(deps, body.parent_mission_id);
+  const candidates = await storeCandidates(deps, workspace.patch_candidates);
+
+  const createdAt = new Date();
+  const { acceptance_criteria: criteria, context } = body;
+  const minutes = criteria.observation_window_minutes ?? criteria.observation_window?.duration_minutes ?? defaultWindowMinutes;
+  try {
+    return await deps.database.transaction(async (query) => {
+      const missionId = await newMissionId(query, createdAt);
+      if (idempotencyKey !== undefined) {
+        const known = await claimKey(query, principal.id, idempotencyKey, bodyDigest, missionId);
+        if (known !== undefined) {
+          refuseOtherBody(known.body_digest, bodyDigest);
+          throw new KnownMission(known.mission_id);
+        }
+      }
+      const mission: MissionPackage = {
+        mission_id: missionId, mission_type: body.mission_type,
+        title: body.title ?? body.symptoms[0]?.description.slice(0, 200) ?? `${body.subsystem_id} mission`,
+        description: body.description ?? null, subsystem_id: body.subsystem_id, severity: body.severity,
+        detected_by: body.detected_by ?? null, assigned_to: body.assigned_to ?? null,
+        context: {
+          git_sha: context.git_sha ?? null, git_tree: context.git_tree ?? null, config_hash: context.config_hash ?? null,
+          env: context.env ?? deps.config.environment, branch: context.branch ?? targetBranch, version: context.version ?? null,
+        },
+        symptoms: body.symptoms,
+        acceptance_criteria: {
+          must_pass_tests: criteria.must_pass_tests, metric_targets: criteria.metric_targets,
+          observation_window_minutes: minutes,
+          observation_window: resolveWindow(minutes, criteria.observation_window, criteria.metric_targets),
+        },
+        workspace: {
+          repo_path: repository.kind === 'path' ? repository.origin : null, repository: repository.name,
+          repository_id: repository.repository_id, target_branch: targetBranch,
+          working_branch: workspace.working_branch ?? `mission-control/${missionId}`,
+          patch_candidates: candidates, dependencies: [],
+        },
+        trust_requirements: body.trust_requirements, remediation_history: [], crypto_signatures: [],
+        budget: body.budget ?? null, labels: body.labels, created_by: principal.id, created_at: createdAt.toISOString(),
+        parent_mission_id: body.parent_mission_id ?? null,
+      };
+      await insertMission(query, mission, body.execute);
+      const subject = { ...noSubject, mission_id: missionId };
+      await insertEvents(query, [
+        {
+          type: 'mission.created', actor: actorOf(principal), subject, idempotency_key: `${missionId}:created`,
+          payload: { package_digest: digestOf(mission), title: mission.title, severity: mission.severity, subsystem_id: mission.subsystem_id },
+        },
+        ...(body.execute ? [{
+          type: 'mission.execute_requested' as const, actor: actorOf(principal), subject, payload: {},
+          idempotency_key: `${missionId}:execute_requested`,
+        }] : []),
+      ]);
+      return mission;
+    });
+  } catch (error) {
+    if (error instanceof KnownMission) return (await findMission(deps.database.query, error.missionId))!.package;
+    throw error;
+  }
+}
+
+async function earlier(deps: ApiDeps, known: { mission_id: string; body_digest: string }, bodyDigest: string): Promise<MissionPackage> {
+  refuseOtherBody(known.body_digest, bodyDigest);
+  return (await findMission(deps.database.query, known.mission_id))!.package;
+}
+
+function refuseOtherBody(first: string, now: string): void {
+  if (first !== now) {
+    throw new Problem(422, 'IDEMPOTENCY_MISMATCH', 'this Idempotency-Key was used with another body',
+      [{ path: 'Idempotency-Key', message: 'used with another body' }]);
+  }
+}
+
+type Workspace = NonNullable<CreateMission['workspace']>;
+
+/** The nested form and the seed's flat form of the same thing. */
+function workspaceOf(body: CreateMission): Workspace {
+  const nested = body.workspace ?? { patch_candidates: [], dependencies: [] };
+  const workspace: Workspace = {
+    ...nested,
+    repo_path: nested.repo_path ?? body.workspace_repo_path,
+    working_branch: nested.working_branch ?? body.workspace_branch,
+  };
+  const named = [workspace.repo_path, workspace.repository].filter((name) => name !== undefined);
+  if (named.length !== 1) {
+    throw new Problem(422, 'REPOSITORY_MISSING', named.length === 0
+      ? 'a coding mission needs workspace.repo_path or workspace.repository' : 'workspace.repo_path and workspace.repository are both given',
+    [{ path: 'workspace', message: 'name exactly one of repo_path and repository' }]);
+  }
+  return workspace;
+}
+
+/** What each field allows and the fields together do not; and what is not offered yet is refused, not ignored. */
+function refuseContradictions(body: CreateMission): void {
+  const { observation_window: window, observation_window_minutes: minutes, metric_targets: targets } = body.acceptance_criteria;
+  const errors: FieldError[] = [];
+  let code = 'INVALID_MISSION';
+  const refuse = (path: string, message: string, as = code): void => {
+    errors.push({ path, message });
+    code = as;
+  };
+  if (minutes !== undefined && window?.duration_minutes !== undefined && minutes !== window.duration_minutes) {
+    refuse('acceptance_criteria.observation_window.duration_minutes', 'differs from observation_window_minutes');
+  }
+  if (window?.metrics === 'none' && window.reason === undefined) {
+    refuse('acceptance_criteria.observation_window.reason', 'metrics "none" needs a reason');
+  }
+  if (window?.metrics === 'none' && targets.length > 0) {
+    refuse('acceptance_criteria.observation_window.metrics', 'is "none", and metric_targets are given');
+  }
+  if (window?.metrics === undefined && targets.length === 0) {
+    refuse('acceptance_criteria.observation_window.metrics',
+      'nothing is observed: give metric_targets, metrics, or metrics "none" with a reason', 'OBSERVATION_MISSING');
+  }
+  if (body.workspace_repo_path !== undefined && body.workspace?.repo_path !== undefined) refuse('workspace_repo_path', 'workspace.repo_path is given too');
+  if (body.workspace_branch !== undefined && body.workspace?.working_branch !== undefined) refuse('workspace_branch', 'workspace.working_branch is given too');
+  if (body.mission_type !== 'coding') refuse('mission_type', `${body.mission_type} missions are not offered yet`, 'NOT_OFFERED');
+  if (body.crypto_signatures.length > 0) refuse('crypto_signatures', 'no signing key can be registered yet, so no signature can be checked', 'NOT_OFFERED');
+  if ((body.workspace?.dependencies.length ?? 0) > 0) refuse('workspace.dependencies', 'not offered yet', 'NOT_OFFERED');
+  if ((body.workspace?.patch_candidates.length ?? 0) === 0) {
+    refuse('workspace.patch_candidates', 'give at least one candidate; missions without one need an agent, which is not offered yet', 'NOT_OFFERED');
+  }
+  if (errors.length > 0) throw new Problem(422, code, errors.map((e) => `${e.path}: ${e.message}`).join('; '), errors);
+}
+
+async function refuseUnknownMetrics(deps: ApiDeps, body: CreateMission): Promise<void> {
+  const { metric_targets: targets, observation_window: window } = body.acceptance_criteria;
+  const named = [
+    ...targets.map((target, i) => ({ id: target.metric_id, path: `acceptance_criteria.metric_targets.${i}.metric_id` })),
+    ...(Array.isArray(window?.metrics) ? window.metrics : []).map((metric, i) =>
+      ({ id: metric.metric_id, path: `acceptance_criteria.observation_window.metrics.${i}.metric_id` })),
+  ];
+  const known = new Set((await deps.catalog.all()).map((metric) => metric.metric_id));
+  const errors = named.filter(({ id }) => !known.has(id))
+    .map(({ id, path }) => ({ path, message: `${id} is not in the catalog; add it by PUT /mission-control/metrics/${id}` }));
+  if (errors.length > 0) throw new Problem(422, 'METRIC_UNKNOWN', errors[0]!.message, errors);
+}
+
+async function refuseUnobserved(deps: ApiDeps, body: CreateMission): Promise<void> {
+  if (body.acceptance_criteria.observation_window?.metrics !== 'none') return;
+  const policy = await readPolicy(deps.config.configFolder);
+  if (policy.observation.allow_unobserved) return;
+  throw new Problem(422, 'OBSERVATION_MISSING', 'the policy forbids windows without metrics',
+    [{ path: 'acceptance_criteria.observation_window.metrics', message: 'must name metrics' }]);
+}
+
+async function refuseParent(deps: ApiDeps, parentId: string): Promise<void> {
+  let depth = 1;
+  for (let id: string | null = parentId; id !== null; depth += 1) {
+    const parent = await findMission(deps.database.query, id);
+    if (parent === undefined) {
+      throw new Problem(422, 'PARENT_UNKNOWN', `there is no mission ${id}`, [{ path: 'parent_mission_id', message: 'not there' }]);
+    }
+    if (depth > 3) {
+      throw new Problem(422, 'TOO_DEEP', 'missions nest at most 3 deep', [{ path: 'parent_mission_id', message: 'too deep' }]);
+    }
+    id = parent.package.parent_mission_id;
+  }
+}
+
+/** Diffs become artefacts before the transaction: an artefact nobody names does no harm, a missing one would. */
+async function storeCandidates(deps: ApiDeps, candidates: Workspace['patch_candidates']): Promise<PatchCandidate[]> {
+  return Promise.all(candidates.map(async (candidate, i) => {
+    if (candidate.text !== undefined) {
+      const stored = await deps.artifacts.put(candidate.text, 'text/x-diff');
+      return { kind: 'diff' as const, artifact: stored.sha256, size_bytes: stored.size_bytes };
+    }
+    const known = await deps.artifacts.describe(candidate.artifact!);
+    if (known === undefined) {
+      throw new Problem(422, 'ARTIFACT_UNKNOWN', `no artefact ${candidate.artifact}`,
+        [{ path: `workspace.patch_candidates.${i}.artifact`, message: 'not stored' }]);
+    }
+    return { kind: 'diff' as const, artifact: known.sha256, size_bytes: known.size_bytes };
+  }));
+}

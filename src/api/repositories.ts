@@ -1,0 +1,114 @@
+/** Repositories as missions name them: registered by name or id, or by a path under an allowed root. */
+import { realpath, stat } from 'node:fs/promises';
+import { basename, sep } from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
+import { actorOf, type Principal } from '../domain/actor.ts';
+import type { CreateRepository } from '../domain/schema/repository.ts';
+import { isUniqueViolation } from '../store/database.ts';
+import { findByOrigin, findRepository, registerRepository, type Repository } from '../store/repositories.ts';
+import type { ApiDeps } from './context.ts';
+import { Problem } from './problem.ts';
+
+export async function createRepository(deps: ApiDeps, input: CreateRepository, principal: Principal): Promise<Repository> {
+  const where = input.path === undefined
+    ? { origin: checkedUrl(input.url!), kind: 'url' as const }
+    : { origin: await pathUnderRoot(deps, input.path, 'path'), kind: 'path' as const };
+  const known = await findByOrigin(deps.database.query, where.origin);
+  if (known !== undefined) {
+    throw new Problem(409, 'REPOSITORY_EXISTS', `${known.name} (${known.repository_id}) is registered with this origin`);
+  }
+  const { commands, stress_thresholds, protected_paths } = input;
+  return register(deps, {
+    name: input.name, ...where, default_branch: input.default_branch ?? await defaultBranch(deps, where.origin),
+    settings: { commands, stress_thresholds, protected_paths },
+  }, principal);
+}
+
+/** The repository a mission's workspace means; an unregistered path under a root is registered. */
+export async function repositoryOf(
+  deps: ApiDeps, workspace: { repository?: string | undefined; repo_path?: string | undefined }, principal: Principal,
+): Promise<Repository> {
+  if (workspace.repository !== undefined) {
+    const repository = await findRepository(deps.database, workspace.repository);
+    if (repository === undefined) {
+      throw new Problem(422, 'REPOSITORY_UNKNOWN', `no repository is named ${workspace.repository}`,
+        [{ path: 'workspace.repository', message: 'not registered' }]);
+    }
+    return repository;
+  }
+  const origin = await pathUnderRoot(deps, workspace.repo_path!, 'workspace.repo_path');
+  const known = await findByOrigin(deps.database.query, origin);
+  if (known !== undefined) return known;
+  const settings = { commands: {}, stress_thresholds: [], protected_paths: [] };
+  const name = await freeName(deps, basename(origin).replace(/\.git$/, '').replaceAll(/[^\w.-]/g, '-'));
+  return register(deps, { name, origin, kind: 'path', default_branch: await defaultBranch(deps, origin), settings }, principal);
+}
+
+async function register(deps: ApiDeps, input: Parameters<typeof registerRepository>[1], principal: Principal): Promise<Repository> {
+  try {
+    return await registerRepository(deps.database, input, actorOf(principal));
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new Problem(409, 'REPOSITORY_EXISTS', `another repository is named ${input.name}`, [{ path: 'name', message: 'taken' }]);
+  }
+}
+
+async function freeName(deps: ApiDeps, wanted: string): Promise<string> {
+  for (let n = 1; ; n += 1) {
+    const name = n === 1 ? wanted : `${wanted}-${n}`;
+    if ((await findRepository(deps.database, name)) === undefined) return name;
+  }
+}
+
+/** @throws Problem PATH_FORBIDDEN unless the path, links resolved, lies under an allowed root */
+async function pathUnderRoot({ config }: ApiDeps, path: string, field: string): Promise<string> {
+  const forbidden = (why: string): Problem => new Problem(422, 'PATH_FORBIDDEN',
+    `${why}; allowed are paths under MISSION_CONTROL_REPO_ROOTS and the data directory's repositories/`, [{ path: field, message: why }]);
+  if (!path.startsWith('/')) throw forbidden('not an absolute path');
+  const real = await realpath(path).catch(() => { throw forbidden('there is nothing at this path'); });
+  const roots = await Promise.all(config.repoRoots.map((root) => realpath(root).catch(() => undefined)));
+  if (!roots.some((root) => root !== undefined && (real === root || real.startsWith(root + sep)))) {
+    throw forbidden('not under an allowed root');
+  }
+  if (!(await stat(real)).isDirectory()) throw forbidden('not a folder');
+  return real;
+}
+
+/** https and ssh only, nothing that git could take for an option or another transport, no password inside. */
+function checkedUrl(text: string): string {
+  const forbidden = (why: string): Problem =>
+    new Problem(400, 'GIT_URL_FORBIDDEN', `the URL is refused: ${why}`, [{ path: 'url', message: why }]);
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw forbidden('not a URL');
+  }
+  if (!['https:', 'ssh:'].includes(url.protocol)) throw forbidden(`${url.protocol} is not https: or ssh:`);
+  if (url.password !== '') throw forbidden('it holds a password');
+  if (url.hostname.startsWith('-')) throw forbidden('the host looks like an option');
+  return url.href;
+}
+
+async function defaultBranch({ mirrors }: ApiDeps, origin: string): Promise<string> {
+  try {
+    return await mirrors.defaultBranch(origin);
+  } catch (error) {
+    throw gitProblem(error);
+  }
+}
+
+/** @throws Problem when the origin cannot be read or has no such branch */
+export async function requireBranch({ mirrors }: ApiDeps, repository: Repository, branch: string): Promise<void> {
+  try {
+    if (await mirrors.hasBranch(repository.origin, branch)) return;
+  } catch (error) {
+    throw gitProblem(error);
+  }
+  throw new Problem(422, 'BRANCH_UNKNOWN', `${repository.name} has no branch ${branch}`, [{ path: 'workspace.target_branch', message: 'not there' }]);
+}
+
+function gitProblem(error: unknown): unknown {
+  if (!(error instanceof ApplicationFailure)) return error;
+  return new Problem(error.type === 'REPOSITORY_NOT_OWNED' ? 403 : 422, error.type ?? 'REPOSITORY_UNREACHABLE', error.message);
+}

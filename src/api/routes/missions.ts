@@ -1,0 +1,211 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { actorOf } from '../../domain/actor.ts';
+import { noSubject } from '../../domain/event.ts';
+import { isTerminal, missionStatuses, missionTypes, severities } from '../../domain/mission.ts';
+import { createMissionSchema } from '../../domain/schema/mission-package.ts';
+import { insertEvents, timelineOf } from '../../store/events.ts';
+import {
+  abortUnstarted, findMission, listMissions, requestExecution, stagesOf, type MissionRow,
+} from '../../store/missions.ts';
+import * as messages from '../../workflows/messages.ts';
+import type { ApiDeps } from '../context.ts';
+import { createMission } from '../create-mission.ts';
+import { readCursor, writeCursor } from '../cursor.ts';
+import { ensureStarted, update, validUntil } from '../engine.ts';
+import { detailOf, summaryOf } from '../mission-view.ts';
+import { Problem } from '../problem.ts';
+import {
+  answers, evidenceSchema, limitQuery, listOf, missionDetailSchema, missionIdParams, missionPageSchema, reasonBody,
+  stageSchema, steerAnswerSchema,
+} from '../schemas.ts';
+
+const idempotencyHeaders = z.object({ 'idempotency-key': z.string().min(1).max(255).optional() });
+
+const listQuery = z.strictObject({
+  status: z.enum(missionStatuses).optional(), severity: z.enum(severities).optional(),
+  subsystem_id: z.string().max(200).optional(), mission_type: z.enum(missionTypes).optional(),
+  assigned_to: z.string().max(200).optional(), label: z.string().max(200).optional(),
+  created_after: z.iso.datetime({ offset: true }).optional(), created_before: z.iso.datetime({ offset: true }).optional(),
+  limit: limitQuery, cursor: z.string().max(500).optional(),
+});
+
+export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
+  const { database, config } = deps;
+
+  async function missionOf(id: string): Promise<MissionRow> {
+    const row = await findMission(database.query, id);
+    if (row === undefined) throw new Problem(404, 'MISSION_NOT_FOUND', `there is no mission ${id}`);
+    return row;
+  }
+
+  async function detail(id: string) {
+    const row = await missionOf(id);
+    return detailOf(row, await stagesOf(database.query, id), config);
+  }
+
+  app.post('/missions', {
+    config: { permission: 'mission:create' },
+    schema: {
+      tags: ['missions'], summary: 'Hand in a mission', body: createMissionSchema, headers: idempotencyHeaders,
+      response: answers(201, missionDetailSchema),
+    },
+  }, async (request, reply) => {
+    const mission = await createMission(deps, request.body, request.principal, request.headers['idempotency-key']);
+    // A failed start is no failed create: the reconciler starts what is asked for and not started.
+    if (request.body.execute) {
+      await ensureStarted(deps, mission).catch((error: Error) =>
+        request.log.warn({ event: 'mission.start_deferred', mission_id: mission.mission_id, reason: error.message }));
+    }
+    reply.code(201).header('location', `/mission-control/missions/${mission.mission_id}`);
+    return detail(mission.mission_id);
+  });
+
+  app.get('/missions', {
+    config: { permission: 'mission:read' },
+    schema: { tags: ['missions'], summary: 'Missions, newest first', querystring: listQuery, response: answers(200, missionPageSchema) },
+  }, async (request) => {
+    const { limit, cursor, ...filter } = request.query;
+    const rows = await listMissions(database.query, filter, limit + 1, readCursor(cursor, deps.pepper));
+    const page = rows.slice(0, limit);
+    return {
+      items: page.map((row) => summaryOf(row, config)),
+      next_cursor: rows.length > limit ? writeCursor(page.at(-1)!.created_seq, deps.pepper) : null,
+    };
+  });
+
+  app.get('/missions/:mission_id', {
+    config: { permission: 'mission:read' },
+    schema: { tags: ['missions'], summary: 'One mission with its eleven stages', params: missionIdParams, response: answers(200, missionDetailSchema) },
+  }, async (request) => detail(request.params.mission_id));
+
+  app.get('/missions/:mission_id/stages', {
+    config: { permission: 'mission:read' },
+    schema: { tags: ['missions'], summary: 'Every attempt of every stage', params: missionIdParams, response: answers(200, listOf(stageSchema)) },
+  }, async (request) => {
+    await missionOf(request.params.mission_id);
+    return { items: await stagesOf(database.query, request.params.mission_id), next_cursor: null };
+  });
+
+  app.get('/missions/:mission_id/timeline', {
+    config: { permission: 'mission:read' },
+    schema: {
+      tags: ['missions'], summary: 'What happened, in order', params: missionIdParams,
+      querystring: z.strictObject({ limit: z.coerce.number().int().min(1).max(5_000).default(1_000) }),
+      response: answers(200, listOf(z.looseObject({ type: z.string(), ts: z.string() }))),
+    },
+  }, async (request) => {
+    await missionOf(request.params.mission_id);
+    return { items: await timelineOf(database.query, request.params.mission_id, request.query.limit), next_cursor: null };
+  });
+
+  app.get('/missions/:mission_id/evidence', {
+    config: { permission: 'mission:read' },
+    schema: {
+      tags: ['missions'], summary: 'Every artefact that the stages name', params: missionIdParams,
+      response: answers(200, listOf(evidenceSchema.extend({ stage: z.string(), attempt: z.number() }))),
+    },
+  }, async (request) => {
+    await missionOf(request.params.mission_id);
+    const stages = await stagesOf(database.query, request.params.mission_id);
+    return {
+      items: stages.flatMap((stage) => stage.evidence.map((item) => ({ ...item, stage: stage.name, attempt: stage.attempt }))),
+      next_cursor: null,
+    };
+  });
+
+  app.post('/missions/:mission_id/execute', {
+    config: { permission: 'mission:execute' },
+    schema: {
+      tags: ['missions'], summary: 'Start it', params: missionIdParams,
+      body: z.strictObject({ mission_type: z.enum(missionTypes).optional() }).nullish(), response: answers(202, missionDetailSchema),
+    },
+  }, async (request, reply) => {
+    const { mission_id } = request.params;
+    const row = await missionOf(mission_id);
+    const wanted = request.body?.mission_type;
+    if (wanted !== undefined && wanted !== row.package.mission_type) {
+      throw new Problem(409, 'MISSION_TYPE_CONFLICT', `${mission_id} is a ${row.package.mission_type} mission`, [{ path: 'mission_type', message: `is ${row.package.mission_type}` }]);
+    }
+    if (isTerminal(row.status)) {
+      throw new Problem(409, 'MISSION_ENDED', `${mission_id} is ${row.status}; to do it again, create a mission with parent_mission_id`);
+    }
+    if (row.status === 'open') {
+      await database.transaction(async (query) => {
+        if (!(await requestExecution(query, mission_id))) return;
+        await insertEvents(query, [{
+          type: 'mission.execute_requested', actor: actorOf(request.principal), subject: { ...noSubject, mission_id }, payload: {},
+          idempotency_key: `${mission_id}:execute_requested`,
+        }]);
+      });
+      await ensureStarted(deps, row.package);
+    }
+    reply.code(202);
+    return detail(mission_id);
+  });
+
+  app.post('/missions/:mission_id/abort', {
+    config: { permission: 'mission:steer' },
+    schema: {
+      tags: ['steering'], summary: 'End it', params: missionIdParams,
+      body: z.strictObject({ reason: z.string().min(1).max(2_000) }), response: answers(202, steerAnswerSchema),
+    },
+  }, async (request, reply) => {
+    const { mission_id } = request.params;
+    const { reason } = request.body;
+    await running(mission_id, { orUnstarted: true });
+    reply.code(202);
+    const never = await database.transaction(async (query) => {
+      if (!(await abortUnstarted(query, mission_id, reason))) return false;
+      await insertEvents(query, [{
+        type: 'mission.status_changed', actor: actorOf(request.principal), subject: { ...noSubject, mission_id },
+        payload: { status: 'aborted', outcome: 'cancelled', reason }, idempotency_key: `${mission_id}:aborted`,
+      }]);
+      return true;
+    });
+    if (never) return { mission_id, takes_effect: 'at once' };
+    const input = { principal: request.principal, reason, valid_until: validUntil() };
+    return { mission_id, ...await update(deps, mission_id, messages.abort, input) };
+  });
+
+  app.post('/missions/:mission_id/pause', {
+    config: { permission: 'mission:steer' },
+    schema: {
+      tags: ['steering'], summary: 'Pause it at the next boundary, or now', params: missionIdParams,
+      body: z.strictObject({ mode: z.enum(['boundary', 'now']).default('boundary'), reason: z.string().min(1).max(2_000).optional() }),
+      response: answers(202, steerAnswerSchema),
+    },
+  }, async (request, reply) => {
+    const { mission_id } = request.params;
+    await running(mission_id);
+    reply.code(202);
+    const { mode, reason } = request.body;
+    const input = { principal: request.principal, mode, reason: reason ?? null, valid_until: validUntil() };
+    return { mission_id, ...await update(deps, mission_id, messages.pause, input) };
+  });
+
+  for (const [verb, message, summary] of [
+    ['resume', messages.resume, 'Go on after a pause'],
+    ['retry', messages.retry, 'Run the parked stage again'],
+  ] as const) {
+    app.post(`/missions/:mission_id/${verb}`, {
+      config: { permission: 'mission:steer' },
+      schema: { tags: ['steering'], summary, params: missionIdParams, body: reasonBody, response: answers(202, steerAnswerSchema) },
+    }, async (request, reply) => {
+      const { mission_id } = request.params;
+      await running(mission_id);
+      reply.code(202);
+      const input = { principal: request.principal, reason: request.body?.reason ?? null, valid_until: validUntil() };
+      return { mission_id, ...await update(deps, mission_id, message, input) };
+    });
+  }
+
+  /** @throws Problem unless the mission is there and has not ended; or, unless allowed, has not started */
+  async function running(id: string, options: { orUnstarted: boolean } = { orUnstarted: false }): Promise<void> {
+    const row = await missionOf(id);
+    if (isTerminal(row.status)) throw new Problem(409, 'MISSION_ENDED', `${id} is ${row.status}`);
+    if (!options.orUnstarted && row.execute_requested_at === null) {
+      throw new Problem(409, 'MISSION_NOT_RUNNING', `${id} has not been started`);
+    }
+  }
+};

@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { digestOf } from '../../ledger/canonical.ts';
+import { projectRoot, version } from '../../project.ts';
+import { countByStatus } from '../../store/missions.ts';
+import { readPolicy } from '../../store/policy.ts';
+import type { ApiDeps } from '../context.ts';
+import { measureHealth, overall } from '../health.ts';
+import { Problem } from '../problem.ts';
+import { answers, listOf } from '../schemas.ts';
+
+const healthState = z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']);
+const subsystemSchema = z.object({
+  id: z.string(), state: healthState, reason: z.string().nullable(), measured_at: z.string(), duration_ms: z.number(),
+});
+
+export const statusRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
+  app.get('/status', {
+    config: { permission: 'status:read' },
+    schema: {
+      tags: ['status'], summary: 'The system at a glance; every health is measured now',
+      response: answers(200, z.looseObject({
+        git_sha: z.string().nullable(), git_branch: z.string().nullable(), version: z.string(), environment: z.string(),
+        config_hash: z.string(), total_missions: z.number(), overall_health: healthState, subsystems: z.array(subsystemSchema),
+      })),
+    },
+  }, async () => {
+    const [git, counts, subsystems, configHash] = await Promise.all([
+      ownCommit(), countByStatus(deps.database.query), measureHealth(deps), configDigest(deps),
+    ]);
+    const of = (status: string): number => counts[status] ?? 0;
+    return {
+      ...git, version, environment: deps.config.environment, config_hash: `sha256:${configHash}`,
+      total_missions: Object.values(counts).reduce((sum, count) => sum + count, 0),
+      open_missions: of('open'), in_progress_missions: of('in_progress'), observing_missions: of('observing'),
+      resolved_missions: of('resolved'), escalated_missions: of('escalated'), aborted_missions: of('aborted'),
+      subsystems, overall_health: overall(subsystems),
+    };
+  });
+
+  app.get('/subsystems', {
+    config: { permission: 'status:read' },
+    schema: { tags: ['status'], summary: 'Health of each part, measured now', response: answers(200, listOf(subsystemSchema)) },
+  }, async () => ({ items: await measureHealth(deps), next_cursor: null }));
+
+  app.get('/artifacts/:sha256', {
+    config: { permission: 'mission:read' },
+    schema: { tags: ['missions'], summary: 'The bytes of one artefact', params: z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/, 'a hex sha256') }) },
+  }, async (request, reply) => {
+    const { sha256 } = request.params;
+    const known = await deps.artifacts.describe(sha256);
+    if (known === undefined) throw new Problem(404, 'ARTIFACT_NOT_FOUND', `there is no artefact ${sha256}`);
+    // What a repository's tests printed is never a page of ours.
+    reply.header('content-security-policy', "default-src 'none'; sandbox").header('x-content-type-options', 'nosniff');
+    reply.header('content-disposition', `attachment; filename="${sha256.slice(0, 16)}"`);
+    reply.type(known.media_type);
+    return reply.serializer((bytes: unknown) => bytes as string).send(await deps.artifacts.read(sha256));
+  });
+};
+
+/** Process-level routes: no key, no detail. */
+export const healthRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
+  app.get('/health/live', { config: { permission: 'public' }, schema: { tags: ['status'], summary: 'The process answers' } },
+    async () => ({ status: 'live' }));
+
+  app.get('/health/ready', { config: { permission: 'public' }, schema: { tags: ['status'], summary: '200 only when a mission could start now' } },
+    async (_request, reply) => {
+      const subsystems = await measureHealth(deps);
+      const ready = overall(subsystems) === 'healthy';
+      reply.code(ready ? 200 : 503);
+      return { status: ready ? 'ready' : 'not_ready', not_ready: subsystems.filter((s) => s.state !== 'healthy').map((s) => s.id) };
+    });
+};
+
+/** Commit and branch that this installation runs, read from its own `.git`; null when it is not a checkout. */
+async function ownCommit(): Promise<{ git_sha: string | null; git_branch: string | null }> {
+  const read = (path: string): Promise<string | null> => readFile(join(projectRoot, '.git', path), 'utf8').then((text) => text.trim(), () => null);
+  const head = await read('HEAD');
+  const ref = head?.startsWith('ref: ') ? head.slice(5) : null;
+  if (ref === null) return { git_sha: head, git_branch: null };
+  const packed = (await read('packed-refs'))?.split('\n').find((line) => line.endsWith(` ${ref}`))?.split(' ')[0] ?? null;
+  return { git_sha: (await read(ref)) ?? packed, git_branch: ref.replace(/^refs\/heads\//, '') };
+}
+
+const configDigest = async (deps: ApiDeps): Promise<string> =>
+  digestOf({ policy: await readPolicy(deps.config.configFolder), catalog: await deps.catalog.fromFile() });

@@ -1,0 +1,81 @@
+/** Answers as OpenAPI shows them, and the pieces that requests share. */
+import { z } from 'zod';
+import { approvalStatuses } from '../domain/approval.ts';
+import { capaStates } from '../domain/capa.ts';
+import { missionOutcomes, missionStatuses, missionTypes, severities } from '../domain/mission.ts';
+import { codingStages, stageStatuses } from '../domain/stages.ts';
+import { waitingKinds } from '../domain/waiting.ts';
+import { problemSchema } from './problem.ts';
+
+const time = z.iso.datetime();
+const nullable = <T extends z.ZodType>(schema: T) => schema.nullable();
+
+export const missionIdParams = z.strictObject({ mission_id: z.string().min(1).max(100) });
+export const limitQuery = z.coerce.number().int().min(1).max(200).default(50);
+/** Steering without a body is steering without a reason. */
+export const reasonBody = z.strictObject({ reason: z.string().min(1).max(2_000).optional() }).nullish();
+
+export const evidenceSchema = z.object({
+  kind: z.string(), sha256: z.string(), media_type: z.string(), size_bytes: z.number().int(), summary: z.string(),
+});
+
+export const stageSchema = z.object({
+  name: z.enum(codingStages), status: z.enum(stageStatuses), attempt: z.number().int(), started_at: nullable(time),
+  ended_at: nullable(time), duration_ms: nullable(z.number().int()), reason: nullable(z.string()), evidence: z.array(evidenceSchema),
+});
+
+const waitingSchema = z.object({
+  kind: z.enum(waitingKinds), reason: z.string(), who: z.string(), since: time, deadline: nullable(time), on_deadline: nullable(z.string()),
+});
+
+export const missionSchema = z.looseObject({
+  mission_id: z.string(), mission_type: z.enum(missionTypes), title: z.string(), subsystem_id: z.string(),
+  severity: z.enum(severities), status: z.enum(missionStatuses), outcome: nullable(z.enum(missionOutcomes)),
+  stage: nullable(z.enum(codingStages)), progress: z.number().int(), paused: z.boolean(), waiting_on: nullable(waitingSchema),
+  landed_commit: nullable(z.string()), landed_tree: nullable(z.string()), capa_id: nullable(z.string()),
+  ended_reason: nullable(z.string()), created_by: z.string(), created_at: time, updated_at: time,
+  links: z.object({ temporal: nullable(z.string()), commit: nullable(z.string()) }),
+}).describe('The mission package and its state, side by side');
+
+export const missionDetailSchema = missionSchema.extend({ stages: z.array(stageSchema).length(codingStages.length) });
+export const missionPageSchema = z.object({ items: z.array(missionSchema), next_cursor: nullable(z.string()) });
+export const steerAnswerSchema = z.object({ mission_id: z.string(), takes_effect: z.string() });
+
+const digestsSchema = z.object({
+  git_tree: z.string(), patch_id: z.string(), evidence_digest: z.string(), policy_digest: z.string(),
+});
+export const approvalDigestsSchema = z.strictObject(digestsSchema.shape);
+export const approvalSchema = z.object({
+  approval_id: z.string(), mission_id: z.string(), status: z.enum(approvalStatuses), digests: digestsSchema,
+  required: z.number().int(), rules: z.array(z.string()),
+  decisions: z.array(z.looseObject({ decision: z.enum(['approve', 'reject']), at: time, reason: z.string() })),
+  requested_at: time, deadline: time,
+});
+
+export const repositorySchema = z.looseObject({
+  repository_id: z.string(), name: z.string(), origin: z.string(), kind: z.enum(['path', 'url']), default_branch: z.string(),
+});
+
+export const capaSchema = z.object({
+  capa_id: z.string(), state: z.enum(capaStates), source: z.string(), fingerprint: z.string(), occurrences: z.number().int(),
+  mission_id: nullable(z.string()), subsystem_id: z.string(), problem_statement: z.string(), evidence: z.array(z.string()),
+  opened_by: z.string(), opened_at: time,
+});
+
+export const keySchema = z.object({
+  key_id: z.string(), principal_id: z.string(), kind: z.string(), role: z.string(), name: z.string(),
+  created_by: z.string(), created_at: time, expires_at: nullable(time), revoked_at: nullable(time),
+});
+
+export const metricSchema = z.looseObject({
+  metric_id: z.string(), comparator: z.string(), target: z.number(), unit: z.string(), defined_by: z.enum(['file', 'api']),
+});
+
+export const listOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next_cursor: nullable(z.string()) });
+
+/**
+ * The answer of a route, and the problems every route may give. They document; our own types vouch for the answers, and
+ * a test parses real answers with these schemas.
+ */
+export const answers = (status: 200 | 201 | 202, schema: z.ZodType): Record<string, z.ZodType> =>
+  ({ [status]: schema, default: problemSchema });

@@ -1,0 +1,85 @@
+/**
+ * Processes by pid and start time: a pid alone may be somebody else's by now.
+ * Plain JavaScript: the start script needs it before anything is built.
+ */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** @typedef {{ pid: number, started: string }} ProcessIdentity */
+
+/**
+ * What tells this process from a later one with the same pid, or undefined when there is none.
+ * @param {number} pid
+ * @returns {string | undefined}
+ */
+export function startedAt(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command name may hold spaces and parentheses; fields count from behind its last one. 22nd: start time.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    if (process.platform === 'linux') return undefined;
+  }
+  try {
+    const text = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return text.trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {number} pid
+ * @returns {ProcessIdentity}
+ */
+export const identityOf = (pid) => ({ pid, started: startedAt(pid) ?? '' });
+
+/**
+ * @param {ProcessIdentity} identity
+ * @returns {boolean}
+ */
+export const isAlive = ({ pid, started }) => started !== '' && startedAt(pid) === started;
+
+/**
+ * Sends a signal to the process, and to the group it leads.
+ * @param {ProcessIdentity} identity
+ * @param {NodeJS.Signals} name
+ */
+export function signal({ pid }, name) {
+  try { process.kill(-pid, name); } catch { /* leads no group */ }
+  try { process.kill(pid, name); } catch { /* gone */ }
+}
+
+/**
+ * Who listens on a local TCP port, as far as the operating system tells us (Linux).
+ * @param {number} port
+ * @returns {string | undefined}
+ */
+export function portHolder(port) {
+  try {
+    const wanted = port.toString(16).toUpperCase().padStart(4, '0');
+    const inodes = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => readFileSync(file, 'utf8').split('\n').slice(1))
+      .map((line) => line.trim().split(/\s+/))
+      .filter((fields) => fields[1]?.endsWith(`:${wanted}`) && fields[3] === '0A').map((fields) => `socket:[${fields[9]}]`);
+    const pid = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+      .find((name) => openFiles(name).some((target) => inodes.includes(target)));
+    return pid === undefined ? undefined : `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
+  } catch {
+    return undefined; // not Linux, or not ours to see
+  }
+}
+
+/**
+ * @param {string} pid
+ * @returns {string[]}
+ */
+function openFiles(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try { return [readlinkSync(`/proc/${pid}/fd/${fd}`)]; } catch { return []; }
+    });
+  } catch {
+    return [];
+  }
+}

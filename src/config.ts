@@ -1,0 +1,94 @@
+/** Environment → one frozen object. A bad value stops the start with a readable list. */
+import { isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { projectRoot } from './project.ts';
+
+const list = z.string().optional().transform((text) => (text ?? '').split(/[:]/).filter((part) => part !== ''));
+const commaList = z.string().optional().transform((text) => (text ?? '').split(',').map((s) => s.trim()).filter(Boolean));
+
+const environmentSchema = z.object({
+  MISSION_CONTROL_HOME: z.string().min(1).default('.mission-control'),
+  MISSION_CONTROL_HOST: z.string().min(1).default('127.0.0.1'),
+  MISSION_CONTROL_PORT: z.coerce.number().int().min(0).max(65_535).default(8000),
+  MISSION_CONTROL_REPO_ROOTS: list,
+  MISSION_CONTROL_CONFIG: z.string().min(1).optional(),
+  MISSION_CONTROL_ARTIFACTS: z.string().min(1).optional(),
+  MISSION_CONTROL_ENVIRONMENT: z.string().min(1).max(200).default('development'),
+  MISSION_CONTROL_CORS_ORIGINS: commaList,
+  MISSION_CONTROL_ALLOW_PLAIN_HTTP: z.enum(['yes', 'no']).default('no'),
+  MISSION_CONTROL_MIGRATION_URL: z.string().min(1).optional(),
+  DATABASE_URL: z.string().min(1).optional(),
+  TEMPORAL_ADDRESS: z.string().min(1).optional(),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
+  TEMPORAL_API_KEY: z.string().min(1).optional(),
+  TEMPORAL_TLS_CERT: z.string().min(1).optional(),
+  TEMPORAL_TLS_KEY: z.string().min(1).optional(),
+  TEMPORAL_TLS_CA: z.string().min(1).optional(),
+  TEMPORAL_TLS: z.enum(['true', 'false']).optional(),
+  /** Where the Temporal Web UI is, for links; the launcher sets it for the embedded server. */
+  TEMPORAL_UI_URL: z.string().min(1).optional(),
+});
+
+export interface Config {
+  readonly home: string;
+  readonly host: string;
+  readonly port: number;
+  readonly repoRoots: readonly string[];
+  readonly configFolder: string;
+  readonly artifacts: string;
+  readonly environment: string;
+  readonly corsOrigins: readonly string[];
+  readonly allowPlainHttp: boolean;
+  readonly databaseUrl: string | undefined;
+  readonly migrationUrl: string | undefined;
+  readonly temporal: TemporalConfig;
+}
+
+export interface TemporalConfig {
+  readonly address: string | undefined;
+  readonly namespace: string;
+  readonly apiKey: string | undefined;
+  readonly tls: boolean;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly caFile: string | undefined;
+  readonly uiUrl: string | undefined;
+}
+
+/** @throws Error listing every variable that is wrong */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const parsed = environmentSchema.safeParse(environment);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+    throw new Error(`the environment is not usable:\n${lines.join('\n')}`);
+  }
+  const env = parsed.data;
+  const home = resolve(env.MISSION_CONTROL_HOME);
+  const relativeRoots = env.MISSION_CONTROL_REPO_ROOTS.filter((root) => !isAbsolute(root));
+  if (relativeRoots.length > 0) {
+    throw new Error(`the environment is not usable:\n  MISSION_CONTROL_REPO_ROOTS: not absolute: ${relativeRoots.join(', ')}`);
+  }
+  return Object.freeze({
+    home,
+    host: env.MISSION_CONTROL_HOST,
+    port: env.MISSION_CONTROL_PORT,
+    repoRoots: Object.freeze([...env.MISSION_CONTROL_REPO_ROOTS, join(home, 'repositories')]),
+    configFolder: resolve(env.MISSION_CONTROL_CONFIG ?? join(projectRoot, 'config')),
+    artifacts: resolve(env.MISSION_CONTROL_ARTIFACTS ?? join(home, 'artifacts')),
+    environment: env.MISSION_CONTROL_ENVIRONMENT,
+    corsOrigins: Object.freeze(env.MISSION_CONTROL_CORS_ORIGINS),
+    allowPlainHttp: env.MISSION_CONTROL_ALLOW_PLAIN_HTTP === 'yes',
+    databaseUrl: env.DATABASE_URL,
+    migrationUrl: env.MISSION_CONTROL_MIGRATION_URL,
+    temporal: Object.freeze({
+      address: env.TEMPORAL_ADDRESS,
+      namespace: env.TEMPORAL_NAMESPACE,
+      apiKey: env.TEMPORAL_API_KEY,
+      tls: env.TEMPORAL_TLS === 'true' || env.TEMPORAL_TLS_CERT !== undefined || env.TEMPORAL_API_KEY !== undefined,
+      certFile: env.TEMPORAL_TLS_CERT,
+      keyFile: env.TEMPORAL_TLS_KEY,
+      caFile: env.TEMPORAL_TLS_CA,
+      uiUrl: env.TEMPORAL_UI_URL,
+    }),
+  });
+}

@@ -1,0 +1,85 @@
+/** An approval is for one tree and one body of evidence. Anything that changes either voids it. */
+import type { Principal } from './actor.ts';
+
+export interface ApprovalDigests {
+  git_tree: string;
+  patch_id: string;
+  evidence_digest: string;
+  policy_digest: string;
+}
+
+export const approvalStatuses = ['waiting', 'approved', 'rejected', 'expired', 'superseded'] as const;
+export type ApprovalStatus = (typeof approvalStatuses)[number];
+
+export interface ApprovalDecision {
+  decision: 'approve' | 'reject';
+  by: Principal;
+  at: string;
+  reason: string;
+}
+
+export interface Approval {
+  approval_id: string;
+  mission_id: string;
+  status: ApprovalStatus;
+  digests: ApprovalDigests;
+  required: number;
+  rules: string[];
+  decisions: ApprovalDecision[];
+  requested_at: string;
+  deadline: string;
+}
+
+/** What an approver sends: the digests are those they were shown. */
+export interface DecideInput {
+  approval_id: string;
+  digests: ApprovalDigests;
+  decision: 'approve' | 'reject';
+  reason: string;
+  principal: Principal;
+  /** RFC 3339; the workflow refuses the message after it, so an answer of 503 means nothing happened. */
+  valid_until: string;
+}
+
+export const refusals = [
+  'SELF_APPROVAL', 'APPROVAL_STALE', 'APPROVAL_DECIDED', 'MISSION_NOT_WAITING', 'MISSION_ENDED', 'MESSAGE_EXPIRED',
+] as const;
+export type Refusal = (typeof refusals)[number];
+
+export const sameDigests = (a: ApprovalDigests, b: ApprovalDigests): boolean =>
+  a.git_tree === b.git_tree && a.patch_id === b.patch_id &&
+  a.evidence_digest === b.evidence_digest && a.policy_digest === b.policy_digest;
+
+/**
+ * Why this decision cannot stand, or null.
+ * @param authors principals that made, asked for or planned the change: nobody approves their own work
+ */
+export function refuseDecision(
+  approval: Approval, input: DecideInput, authors: readonly string[],
+): { code: Refusal; detail: string } | null {
+  if (authors.includes(input.principal.id)) {
+    return { code: 'SELF_APPROVAL', detail: `${input.principal.id} is an author of ${approval.mission_id}` };
+  }
+  if (approval.approval_id !== input.approval_id || !sameDigests(approval.digests, input.digests)) {
+    return { code: 'APPROVAL_STALE', detail: `the current approval is ${approval.approval_id}, for another tree or evidence` };
+  }
+  const mine = approval.decisions.find((decision) => decision.by.id === input.principal.id);
+  if (mine !== undefined) {
+    return { code: 'APPROVAL_DECIDED', detail: `${input.principal.id} decided already: ${mine.decision} at ${mine.at}` };
+  }
+  if (approval.status !== 'waiting') {
+    const last = approval.decisions.at(-1);
+    return {
+      code: 'APPROVAL_DECIDED',
+      detail: `${approval.approval_id} is ${approval.status}${last ? `, decided by ${last.by.id} at ${last.at}` : ''}`,
+    };
+  }
+  return null;
+}
+
+/** Status after one more decision: a single rejection ends it, `required` approvals grant it. */
+export function statusAfter(approval: Approval): ApprovalStatus {
+  if (approval.decisions.some((decision) => decision.decision === 'reject')) return 'rejected';
+  const approvals = approval.decisions.filter((decision) => decision.decision === 'approve').length;
+  return approvals >= approval.required ? 'approved' : 'waiting';
+}

@@ -1,0 +1,40 @@
+/** One ledger entry: the audit record, the live message and the timeline row are this one type. */
+import type { Actor } from './actor.ts';
+
+export const eventTypes = [
+  'mission.created', 'mission.execute_requested', 'mission.started', 'mission.status_changed', 'mission.waiting',
+  'mission.wait_ended', 'mission.paused', 'mission.resumed', 'mission.abort_requested', 'mission.retried',
+  'stage.started', 'stage.ended',
+  'approval.requested', 'approval.decided', 'approval.automatic', 'approval.expired', 'approval.carried',
+  'merge.landed', 'merge.reverted', 'merge.refused', 'merge.violation',
+  'observation.sampled', 'observation.ended',
+  'capa.opened', 'capa.recurred',
+  'repository.registered', 'metric.defined', 'key.added', 'key.revoked',
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+export interface EventSubject {
+  mission_id: string | null;
+  workflow_id: string | null;
+  run_id: string | null;
+  stage: string | null;
+  attempt: number | null;
+}
+
+/** An event about to be written. Its idempotency key makes a second write of the same fact a no-op. */
+export interface NewEvent {
+  type: EventType;
+  actor: Actor;
+  subject: EventSubject;
+  payload: Record<string, unknown>;
+  idempotency_key: string;
+}
+
+/** An event as stored. `ts` is RFC 3339 UTC. */
+export interface StoredEvent extends NewEvent {
+  event_id: string;
+  ts: string;
+  payload_digest: string;
+}
+
+export const noSubject: EventSubject = { mission_id: null, workflow_id: null, run_id: null, stage: null, attempt: null };

@@ -1,0 +1,166 @@
+/**
+ * The judge of an observation window: a pure function from what was sampled to a verdict.
+ * No clock, no I/O, no throw for bad data: bad data is a sample kind.
+ */
+import { meets } from './metric.ts';
+import { tickTimes, type WindowMetric, type WindowSpec } from './observation.ts';
+
+export const sampleKinds = [
+  'PASS', 'FAIL', 'INCONCLUSIVE', 'ERROR', 'NO_DATA', 'STALE', 'WRONG_REVISION', 'MISSED',
+] as const;
+export type SampleKind = (typeof sampleKinds)[number];
+
+/** One tick of one metric. `at` is the tick's time on the grid, milliseconds since the epoch. */
+export interface Sample {
+  metric_id: string;
+  tick: number;
+  at: number;
+  kind: SampleKind;
+  value: number | null;
+  reason: string | null;
+}
+
+/** What a source gave for one tick, before classification. */
+export type Reading =
+  | { kind: 'value'; value: unknown; at: number; observed_revision: string | null }
+  | { kind: 'nothing' }
+  | { kind: 'error'; reason: string };
+
+export type Verdict = 'PASSED' | 'FAILED' | 'INCONCLUSIVE' | 'ERROR';
+export type RunningVerdict = Verdict | 'RUNNING';
+
+export interface MetricVerdict {
+  metric_id: string;
+  role: WindowMetric['role'];
+  verdict: Verdict;
+  expected: number;
+  valid: number;
+  failed: number;
+  reason: string;
+}
+
+export interface WindowVerdict {
+  verdict: RunningVerdict;
+  /** A window without metrics: it passed time, it proved nothing. */
+  unobserved: boolean;
+  reason: string;
+  metrics: MetricVerdict[];
+}
+
+/**
+ * Classifies one reading.
+ * @param landedAt samples from before the landing never count (milliseconds since the epoch)
+ * @param revision the landed commit; a sample of another revision never counts towards passing
+ */
+export function classify(
+  metric: WindowMetric, reading: Reading, tickAt: number, landedAt: number, revision: string,
+): { kind: SampleKind; value: number | null; reason: string | null } {
+  if (reading.kind === 'error') return { kind: 'ERROR', value: null, reason: reading.reason };
+  if (reading.kind === 'nothing') return { kind: 'NO_DATA', value: null, reason: 'no sample' };
+  const { value, at, observed_revision: observed } = reading;
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    return { kind: 'ERROR', value: null, reason: 'not a finite number' };
+  }
+  if (observed !== null && observed !== revision) {
+    return { kind: 'WRONG_REVISION', value, reason: `sample is of ${observed}` };
+  }
+  if (at < landedAt) return { kind: 'NO_DATA', value, reason: 'only samples from before the landing' };
+  if (tickAt - at > metric.stale_after_seconds * 1_000) {
+    return { kind: 'STALE', value, reason: `${Math.round((tickAt - at) / 1_000)} s old` };
+  }
+  return meets(value, metric.comparator, metric.target)
+    ? { kind: 'PASS', value, reason: null }
+    : { kind: 'FAIL', value, reason: `${value} is not ${metric.comparator} ${metric.target}` };
+}
+
+/**
+ * Verdict of an observation window from what was sampled so far.
+ * Limits are tolerated counts: a metric fails when its failures exceed `failure_limit`.
+ * FAILED is sticky and ends the window at once; everything else waits for the whole duration.
+ * @param t0 start of the window, `now` the time of judgement, both milliseconds since the epoch
+ */
+export function judge(spec: WindowSpec, samples: readonly Sample[], t0: number, now: number): WindowVerdict {
+  const over = now >= t0 + spec.duration_minutes * 60_000;
+  if (spec.metrics === 'none') {
+    return {
+      verdict: over ? 'PASSED' : 'RUNNING', unobserved: true, metrics: [],
+      reason: `unobserved: ${spec.reason ?? 'no metrics'}`,
+    };
+  }
+  const expected = tickTimes(spec, t0).length;
+  const metrics = spec.metrics.map((metric) =>
+    judgeMetric(spec, metric, samples.filter((sample) => sample.metric_id === metric.metric_id), expected));
+  const deciding = metrics.filter((metric) => metric.role !== 'advisory');
+  const worst = (['FAILED', 'ERROR', 'INCONCLUSIVE'] as const)
+    .map((verdict) => deciding.find((metric) => metric.verdict === verdict))
+    .find((metric) => metric !== undefined);
+  if (worst?.verdict === 'FAILED') return { verdict: 'FAILED', unobserved: false, reason: explain(worst), metrics };
+  if (!over) return { verdict: 'RUNNING', unobserved: false, reason: 'the window is not over', metrics };
+  if (deciding.length === 0) {
+    return { verdict: 'INCONCLUSIVE', unobserved: false, reason: 'no gate or key metric', metrics };
+  }
+  if (worst !== undefined) return { verdict: worst.verdict, unobserved: false, reason: explain(worst), metrics };
+  return { verdict: 'PASSED', unobserved: false, reason: 'every metric held for the whole window', metrics };
+}
+
+const explain = (metric: MetricVerdict): string => `${metric.metric_id}: ${metric.reason}`;
+
+function judgeMetric(
+  spec: WindowSpec, metric: WindowMetric, samples: readonly Sample[], expected: number,
+): MetricVerdict {
+  // One sample per tick, in tick order, whatever the order they were stored in.
+  const byTick = [...new Map(samples.map((sample) => [sample.tick, sample])).values()].sort((a, b) => a.tick - b.tick);
+  const noDataAs = { inconclusive: 'INCONCLUSIVE', fail: 'FAIL', error: 'ERROR' }[metric.no_data] as SampleKind;
+  const kinds = byTick.map((sample): SampleKind => {
+    if (sample.kind === 'NO_DATA' || sample.kind === 'STALE') return noDataAs;
+    if (sample.kind === 'MISSED') return 'ERROR';
+    if (sample.kind === 'WRONG_REVISION') return 'INCONCLUSIVE';
+    return sample.kind;
+  });
+  const count = (kind: SampleKind): number => kinds.filter((k) => k === kind).length;
+  const failed = count('FAIL');
+  const inconclusive = count('INCONCLUSIVE');
+  const valid = byTick.filter((sample) => sample.kind === 'PASS' || sample.kind === 'FAIL').length;
+  const base = { metric_id: metric.metric_id, role: metric.role, expected, valid, failed };
+
+  if (failed > metric.failure_limit) {
+    const first = byTick.find((_, index) => kinds[index] === 'FAIL');
+    return {
+      ...base, verdict: 'FAILED',
+      reason: `${failed} failed, ${metric.failure_limit} tolerated (first: ${first?.reason ?? 'no data'})`,
+    };
+  }
+  const errorsInARow = longestRun(kinds, 'ERROR');
+  if (errorsInARow > metric.consecutive_error_limit) {
+    return {
+      ...base, verdict: 'ERROR',
+      reason: `${errorsInARow} errors in a row, ${metric.consecutive_error_limit} tolerated`,
+    };
+  }
+  if (inconclusive > metric.inconclusive_limit) {
+    return {
+      ...base, verdict: 'INCONCLUSIVE',
+      reason: `${inconclusive} without a usable sample, ${metric.inconclusive_limit} tolerated`,
+    };
+  }
+  if (valid < spec.min_samples) {
+    return { ...base, verdict: 'INCONCLUSIVE', reason: `${valid} valid samples, ${spec.min_samples} needed` };
+  }
+  if (valid / expected < spec.min_coverage) {
+    return {
+      ...base, verdict: 'INCONCLUSIVE',
+      reason: `${valid} of ${expected} ticks have a valid sample, ${Math.round(spec.min_coverage * 100)} % needed`,
+    };
+  }
+  return { ...base, verdict: 'PASSED', reason: `${valid} of ${expected} ticks valid, ${failed} failed` };
+}
+
+function longestRun(kinds: readonly SampleKind[], wanted: SampleKind): number {
+  let longest = 0;
+  let current = 0;
+  for (const kind of kinds) {
+    current = kind === wanted ? current + 1 : 0;
+    longest = Math.max(longest, current);
+  }
+  return longest;
+}

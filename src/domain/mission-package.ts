@@ -1,0 +1,75 @@
+/** The stored mission package: defaults filled in, diffs moved to the artefact store. */
+import type { MetricTarget, WindowSpec } from './observation.ts';
+import type { MissionType, Severity } from './mission.ts';
+
+export interface MissionContext {
+  git_sha: string | null;
+  git_tree: string | null;
+  config_hash: string | null;
+  env: string | null;
+  branch: string | null;
+  version: string | null;
+}
+
+export interface Symptom {
+  description: string;
+  metric_id?: string | undefined;
+  observed_value?: number | undefined;
+  threshold?: number | undefined;
+}
+
+/** A patch that came with the mission; its bytes are an artefact. */
+export interface PatchCandidate {
+  kind: 'diff';
+  /** Hex sha256 of the diff. */
+  artifact: string;
+  size_bytes: number;
+}
+
+export interface MissionPackage {
+  mission_id: string;
+  mission_type: MissionType;
+  title: string;
+  description: string | null;
+  subsystem_id: string;
+  severity: Severity;
+  detected_by: string | null;
+  assigned_to: string | null;
+  context: MissionContext;
+  symptoms: Symptom[];
+  acceptance_criteria: {
+    must_pass_tests: string[];
+    metric_targets: MetricTarget[];
+    observation_window_minutes: number;
+    observation_window: WindowSpec;
+  };
+  workspace: {
+    repo_path: string | null;
+    repository: string;
+    repository_id: string;
+    target_branch: string;
+    working_branch: string;
+    patch_candidates: PatchCandidate[];
+    dependencies: string[];
+  };
+  trust_requirements: {
+    required_trust_score: number;
+    allowed_roles: string[];
+    memory_write_scope: 'read_only' | 'propose' | 'persist';
+    requires_governance_approval: boolean;
+  };
+  remediation_history: RemediationEvent[];
+  crypto_signatures: { key_id: string; algorithm: 'ed25519'; signature: string }[];
+  budget: { cost_micro_usd?: number | undefined; tokens?: number | undefined } | null;
+  labels: string[];
+  created_by: string;
+  created_at: string;
+  parent_mission_id: string | null;
+}
+
+/** One thing that was tried, and how it ended. Filled by the pipeline. */
+export interface RemediationEvent {
+  at: string;
+  action: string;
+  result: string;
+}

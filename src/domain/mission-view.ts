@@ -1,0 +1,32 @@
+/** One mission as the API shows it: package and read model side by side in one flat object. */
+import type { MissionPackage } from './mission-package.ts';
+import type { MissionOutcome, MissionStatus } from './mission.ts';
+import type { StageName, StageRecord } from './stages.ts';
+import type { WaitingOn } from './waiting.ts';
+
+export interface MissionState {
+  status: MissionStatus;
+  outcome: MissionOutcome | null;
+  stage: StageName | null;
+  progress: number;
+  paused: boolean;
+  waiting_on: WaitingOn | null;
+  tokens: number;
+  cost_micro_usd: number;
+  landed_commit: string | null;
+  landed_tree: string | null;
+  capa_id: string | null;
+  /** Why the mission ended as it did, in one sentence. */
+  ended_reason: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+  updated_at: string;
+}
+
+export interface MissionSummary extends MissionPackage, MissionState {
+  links: { temporal: string | null; commit: string | null };
+}
+
+export interface MissionDetail extends MissionSummary {
+  stages: StageRecord[];
+}

@@ -1,0 +1,55 @@
+/** When a person must agree. A pure function of the policy and the facts; what it does not know it denies. */
+import type { Severity } from './mission.ts';
+
+export const scanLevels = ['error', 'warning', 'info'] as const;
+export type ScanLevel = (typeof scanLevels)[number];
+
+export interface Policy {
+  approvals: {
+    /** How many people must agree where one of the rules below, or the mission itself, asks for approval. */
+    required: number;
+    severities: Severity[];
+    on_protected_paths: boolean;
+    on_vanished_tests: boolean;
+    /** How long an approval may wait before the mission is ended. */
+    deadline_minutes: number;
+  };
+  protected_paths: string[];
+  scan: { block_at: ScanLevel };
+  landing: { carry_approval: boolean };
+  observation: { allow_unobserved: boolean };
+}
+
+export interface ApprovalFacts {
+  severity: Severity;
+  /** The mission's own `requires_governance_approval`. */
+  requested: boolean;
+  touched_protected_paths: string[];
+  vanished_tests: string[];
+}
+
+export interface ApprovalRuling {
+  required: number;
+  /** The rules that asked for approval, or the one that did not. */
+  rules: string[];
+}
+
+/** How many approvals this change needs and which rules say so. */
+export function ruleOnApproval(policy: Policy, facts: ApprovalFacts): ApprovalRuling {
+  const rules: string[] = [];
+  if (facts.requested) rules.push('the mission asks for approval');
+  if (policy.approvals.severities.includes(facts.severity)) rules.push(`severity is ${facts.severity}`);
+  if (policy.approvals.on_protected_paths && facts.touched_protected_paths.length > 0) {
+    rules.push(`protected paths changed: ${facts.touched_protected_paths.join(', ')}`);
+  }
+  if (policy.approvals.on_vanished_tests && facts.vanished_tests.length > 0) {
+    rules.push(`tests vanished: ${facts.vanished_tests.join(', ')}`);
+  }
+  return rules.length === 0
+    ? { required: 0, rules: ['no approval rule applies'] }
+    : { required: Math.max(1, policy.approvals.required), rules };
+}
+
+/** Whether a finding of this level blocks the change. */
+export const blocks = (level: ScanLevel, threshold: ScanLevel): boolean =>
+  scanLevels.indexOf(level) <= scanLevels.indexOf(threshold);

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { comparators } from '../metric.ts';
+import { aggregations } from '../observation.ts';
+import { metricIdSchema } from './metric.ts';
+
+export const windowMetricSchema = z.strictObject({
+  metric_id: metricIdSchema,
+  aggregation: z.enum(aggregations).optional(),
+  rolling_window_minutes: z.number().positive().max(1_440).optional(),
+  comparator: z.enum(comparators),
+  target: z.number(),
+  role: z.enum(['gate', 'key', 'advisory']).default('gate'),
+  failure_limit: z.number().int().min(0).max(10_000).default(0),
+  inconclusive_limit: z.number().int().min(0).max(10_000).default(2),
+  consecutive_error_limit: z.number().int().min(0).max(10_000).default(4),
+  no_data: z.enum(['inconclusive', 'fail', 'error']).default('inconclusive'),
+  stale_after_seconds: z.number().positive().max(86_400).optional(),
+});
+
+export const observationWindowSchema = z.strictObject({
+  duration_minutes: z.number().positive().max(10_080).optional(),
+  initial_delay_seconds: z.number().min(0).max(86_400).optional(),
+  interval_seconds: z.number().positive().max(86_400).optional(),
+  min_samples: z.number().int().min(1).max(10_000).default(3),
+  min_coverage: z.number().gt(0).max(1).default(0.8),
+  metrics: z.union([z.array(windowMetricSchema).min(1).max(200), z.literal('none')]).optional(),
+  reason: z.string().min(1).max(2_000).optional(),
+  on_inconclusive: z.enum(['hold', 'rollback']).default('hold'),
+  decision_deadline_minutes: z.number().positive().max(10_080).default(240),
+  on_deadline: z.enum(['rollback', 'escalate']).default('rollback'),
+});
+export type WindowMetricInput = z.infer<typeof windowMetricSchema>;
+export type ObservationWindowInput = z.infer<typeof observationWindowSchema>;

@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { severities } from '../mission.ts';
+import { scanLevels } from '../policy.ts';
+
+/** `config/policy.yaml`. Unknown fields are refused: a misspelt rule must not be a rule that never applies. */
+export const policySchema = z.strictObject({
+  approvals: z.strictObject({
+    required: z.number().int().min(1).max(20),
+    severities: z.array(z.enum(severities)),
+    on_protected_paths: z.boolean(),
+    on_vanished_tests: z.boolean(),
+    deadline_minutes: z.number().positive(),
+  }),
+  protected_paths: z.array(z.string().min(1)),
+  scan: z.strictObject({ block_at: z.enum(scanLevels) }),
+  landing: z.strictObject({ carry_approval: z.boolean() }),
+  observation: z.strictObject({ allow_unobserved: z.boolean() }),
+});

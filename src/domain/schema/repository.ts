@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { isBranchName } from '../branch.ts';
+import { testReportFormats } from '../commands.ts';
+
+const glob = z.string().min(1).max(1_000);
+
+const reportSchema = z.strictObject({
+  format: z.enum(testReportFormats),
+  path: glob.optional(),
+  from: z.literal('stdout').optional(),
+}).refine((r) => r.path !== undefined || r.from !== undefined || r.format === 'node_test',
+  'name where the report is: path or from');
+
+const commandSchema = z.strictObject({
+  argv: z.array(z.string().min(1).max(10_000).refine((a) => !a.includes('\0'), 'no NUL')).min(1).max(200),
+  timeout_seconds: z.number().positive().max(86_400).default(900),
+  network: z.boolean().default(false),
+  report: reportSchema.optional(),
+});
+
+const stressThresholdSchema = z.strictObject({
+  metric: z.string().min(1).max(200),
+  max: z.number().optional(),
+  min: z.number().optional(),
+  max_ratio_to_base: z.number().positive().optional(),
+}).refine((t) => t.max !== undefined || t.min !== undefined || t.max_ratio_to_base !== undefined,
+  'name a limit: max, min or max_ratio_to_base');
+
+/** What stands in `.mission-control.yaml`, read at the base commit, or with the registered repository. */
+export const repositorySettingsSchema = z.strictObject({
+  commands: z.strictObject({
+    setup: commandSchema.optional(),
+    test: commandSchema.optional(),
+    stress: commandSchema.optional(),
+  }).default({}),
+  stress_thresholds: z.array(stressThresholdSchema).max(200).default([]),
+  protected_paths: z.array(glob).max(200).default([]),
+});
+
+export const createRepositorySchema = z.strictObject({
+  name: z.string().min(1).max(200).regex(/^[a-z0-9][a-z0-9._-]*$/i, 'letters, digits, . _ -'),
+  path: z.string().min(1).max(4_000).optional(),
+  url: z.string().min(1).max(4_000).optional(),
+  default_branch: z.string().refine(isBranchName, 'a branch name as git-check-ref-format takes it').optional(),
+  commands: repositorySettingsSchema.shape.commands,
+  stress_thresholds: repositorySettingsSchema.shape.stress_thresholds,
+  protected_paths: repositorySettingsSchema.shape.protected_paths,
+}).refine((r) => (r.path === undefined) !== (r.url === undefined), 'exactly one of path and url');
+export type CreateRepository = z.infer<typeof createRepositorySchema>;

@@ -1,0 +1,119 @@
+/** What a test run proved. Pure rules over machine-readable reports; an exit code alone proves little. */
+
+export type TestStatus = 'passed' | 'failed' | 'skipped';
+
+/** One test as its runner reported it. */
+export interface TestCase {
+  /** Test file relative to the worktree, or the suite's class name; '' when the runner names neither. */
+  file: string;
+  /** Names from the outermost suite to the test itself. */
+  path: string[];
+  status: TestStatus;
+  duration_ms: number | null;
+  message: string | null;
+}
+
+export interface TestReport {
+  cases: TestCase[];
+}
+
+/** One run of a test command on one tree. `report` is null when nothing readable came out. */
+export interface TestRun {
+  tree: string;
+  exit_code: number | null;
+  timed_out: boolean;
+  report: TestReport | null;
+}
+
+export interface TestVerdict {
+  passed: boolean;
+  /** One line per reason not to pass, each naming the test. */
+  reasons: string[];
+  /** Failed on the base too: does not count against the candidate. */
+  tolerated: string[];
+  /** Passed on the base and gone now: a person must agree. */
+  vanished: string[];
+  counts: { passed: number; failed: number; skipped: number };
+}
+
+export const testId = (test: TestCase): string => `${test.file} › ${test.path.join(' > ')}`;
+
+/** A test's name matches exactly, or as `suite > … > name`, or as the runner's own id. */
+export function matchesName(test: TestCase, name: string): boolean {
+  const wanted = normalise(name);
+  const own = normalise(test.path.at(-1) ?? '');
+  const full = normalise(test.path.join(' > '));
+  const classId = normalise(`${test.file}.${test.path.join('.')}`);
+  const fileId = normalise(`${test.file}::${test.path.join('::')}`);
+  return wanted === own || wanted === full || wanted === classId || wanted === fileId || wanted === normalise(testId(test));
+}
+
+// Runners put byte-order marks and colour codes into names.
+// oxlint-disable-next-line no-control-regex -- the escape character is what we look for
+const ansi = /\u001b\[[0-9;]*m/g;
+const normalise = (name: string): string => name.replace(/^\uFEFF/, '').replace(ansi, '').trim();
+
+/** Worst status per test id, so that a duplicate name cannot hide a failure. */
+function statuses(report: TestReport): Map<string, TestStatus> {
+  const rank: Record<TestStatus, number> = { passed: 0, skipped: 1, failed: 2 };
+  const result = new Map<string, TestStatus>();
+  for (const test of report.cases) {
+    const id = testId(test);
+    const seen = result.get(id);
+    if (seen === undefined || rank[test.status] > rank[seen]) result.set(id, test.status);
+  }
+  return result;
+}
+
+/**
+ * Judges a candidate's run against the base's run of the same command.
+ * - every required name was *seen* to pass; absent or skipped is failed;
+ * - no test that passed on the base fails now;
+ * - a test that failed on the base too does not count; a new failing test does;
+ * - without a readable report only the exit code counts, and no required name can be met.
+ */
+export function judgeTests(required: readonly string[], base: TestRun | null, candidate: TestRun): TestVerdict {
+  const verdict: TestVerdict = {
+    passed: false, reasons: [], tolerated: [], vanished: [], counts: { passed: 0, failed: 0, skipped: 0 },
+  };
+  if (candidate.timed_out) verdict.reasons.push('the test command ran into its time limit');
+  const report = candidate.report;
+  if (report === null || report.cases.length === 0) {
+    if (required.length > 0) {
+      verdict.reasons.push(`no readable test report: ${required.join(', ')} not seen to pass`);
+    }
+    if ((base?.report?.cases.length ?? 0) > 0) {
+      verdict.reasons.push('the report is empty or unreadable, and on the base it was not');
+    }
+    if (candidate.exit_code !== 0) verdict.reasons.push(`the test command ended with exit code ${candidate.exit_code}`);
+    verdict.passed = verdict.reasons.length === 0;
+    return verdict;
+  }
+
+  for (const test of report.cases) verdict.counts[test.status] += 1;
+  for (const name of required) {
+    const matching = report.cases.filter((test) => matchesName(test, name));
+    if (matching.length === 0) verdict.reasons.push(`required test not found: ${name}`);
+    else if (matching.some((test) => test.status === 'failed')) verdict.reasons.push(`required test failed: ${name}`);
+    else if (matching.some((test) => test.status === 'skipped')) verdict.reasons.push(`required test was skipped: ${name}`);
+  }
+
+  const before = base?.report ? statuses(base.report) : new Map<string, TestStatus>();
+  const now = statuses(report);
+  for (const [id, status] of now) {
+    if (status !== 'failed') continue;
+    const was = before.get(id);
+    if (was === 'failed') verdict.tolerated.push(id);
+    else if (was === undefined) verdict.reasons.push(`new failing test: ${id}`);
+    else verdict.reasons.push(`test failed: ${id}`);
+  }
+  for (const [id, was] of before) {
+    const status = now.get(id);
+    if (was === 'passed' && (status === undefined || status === 'skipped')) verdict.vanished.push(id);
+  }
+  if (candidate.exit_code !== 0 && verdict.counts.failed === 0) {
+    verdict.reasons.push(`the test command ended with exit code ${candidate.exit_code} although no reported test failed`);
+  }
+  verdict.passed = verdict.reasons.length === 0;
+  return verdict;
+}

@@ -1,0 +1,91 @@
+/**
+ * Vetting of a patch: git applies it to an index of its own, and we look at the trees before and after.
+ * No diff parser of ours stands between a hostile patch and its effect, and no worktree is touched.
+ */
+import type { Git } from './git.ts';
+
+export interface Change {
+  path: string;
+  old_mode: string;
+  new_mode: string;
+  old_blob: string;
+  new_blob: string;
+  status: string;
+}
+
+export interface Vetting { changes: Change[]; refused: { path: string; rule: string }[] }
+
+export const maxChangedFiles = 5_000;
+export const maxBlobBytes = 50 * 1024 * 1024;
+
+const zero = /^0+$/;
+
+/** Every file that differs between two trees, renames shown as delete and add. */
+export async function changesBetween(git: Git, gitDir: string, from: string, to: string): Promise<Change[]> {
+  const { stdout } = await git.run(
+    ['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index', from, to], { gitDir });
+  const fields = stdout.toString('utf8').split('\0');
+  const changes: Change[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const [old_mode, new_mode, old_blob, new_blob, status] = fields[i]!.slice(1).split(' ') as [string, string, string, string, string];
+    changes.push({ path: fields[i + 1]!, old_mode, new_mode, old_blob, new_blob, status });
+  }
+  return changes;
+}
+
+/** Looks at every changed path; refused ones name the path and the rule. */
+export async function vet(git: Git, gitDir: string, base: string, tree: string): Promise<Vetting> {
+  const changes = await changesBetween(git, gitDir, base, tree);
+  const refused: Vetting['refused'] = [];
+  if (changes.length > maxChangedFiles) {
+    refused.push({ path: '', rule: `more than ${maxChangedFiles} files changed` });
+    return { changes, refused };
+  }
+  const added = changes.filter((change) => !zero.test(change.new_mode));
+  for (const change of added) {
+    if (isDotGit(change.path)) refused.push({ path: change.path, rule: 'a path of git itself' });
+    if (change.path.split('/').some((part) => part === '..' || part === '.')) {
+      refused.push({ path: change.path, rule: 'a path outside of the tree' });
+    }
+    if (change.new_mode === '160000') refused.push({ path: change.path, rule: 'a submodule change' });
+    else if (change.new_mode === '120000') {
+      const target = (await git.run(['cat-file', 'blob', change.new_blob], { gitDir })).stdout.toString('utf8');
+      if (leavesTree(change.path, target)) refused.push({ path: change.path, rule: 'a symlink that leaves the tree' });
+    } else if (change.new_mode !== '100644' && change.new_mode !== '100755') {
+      refused.push({ path: change.path, rule: `file mode ${change.new_mode}` });
+    } else if (Number(await git.text(['cat-file', '-s', change.new_blob], { gitDir })) > maxBlobBytes) {
+      refused.push({ path: change.path, rule: `larger than ${maxBlobBytes} bytes` });
+    }
+  }
+  refused.push(...await caseCollisions(git, gitDir, tree, added.filter((change) => zero.test(change.old_mode))));
+  return { changes, refused };
+}
+
+// NTFS and HFS+ take these for `.git`: trailing dots and spaces, the short name, ignorable code points.
+const ignorable = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u206a-\u206f\ufeff]/g;
+
+/** Whether a path has a part that some file system takes for `.git`. */
+export const isDotGit = (path: string): boolean =>
+  path.split(/[/\\]/).some((part) => /^(\.git|git~\d+)$/i.test(part.replace(ignorable, '').replace(/::?\$.*$/, '').replace(/[. ]+$/, '')));
+
+/** Whether a symlink at `path` pointing to `target` leads out of the tree. */
+export function leavesTree(path: string, target: string): boolean {
+  if (target.startsWith('/') || target.includes('\0')) return true;
+  const parts = path.split('/').slice(0, -1);
+  for (const part of target.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') parts.push(part);
+    else if (parts.pop() === undefined) return true;
+  }
+  return isDotGit(parts.join('/'));
+}
+
+async function caseCollisions(git: Git, gitDir: string, tree: string, created: readonly Change[]): Promise<Vetting['refused']> {
+  if (created.length === 0) return [];
+  const all = (await git.run(['ls-tree', '-r', '-z', '--name-only', tree], { gitDir })).stdout.toString('utf8').split('\0');
+  const seen = new Map<string, number>();
+  const fold = (path: string): string => path.normalize('NFC').toLowerCase();
+  for (const path of all) seen.set(fold(path), (seen.get(fold(path)) ?? 0) + 1);
+  return created.filter((change) => (seen.get(fold(change.path)) ?? 0) > 1)
+    .map((change) => ({ path: change.path, rule: 'differs from another path only in case' }));
+}

@@ -1,0 +1,58 @@
+/** The data directory: made private, checked at each start, and what identifies this host in it. */
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Makes the data directory (mode 0700). @throws Error `INSECURE_PERMISSIONS` when others may read or write in it */
+export async function openHome(home: string): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  await refuseOpen(home);
+  await mkdir(join(home, 'keys'), { recursive: true, mode: 0o700 });
+  await mkdir(join(home, 'scratch'), { recursive: true, mode: 0o700 });
+  await mkdir(join(home, 'repositories'), { recursive: true, mode: 0o700 });
+}
+
+async function refuseOpen(path: string): Promise<void> {
+  const { mode } = await stat(path);
+  if ((mode & 0o077) !== 0) {
+    throw new Error(`INSECURE_PERMISSIONS: ${path} has mode ${(mode & 0o777).toString(8)}; others must have no access: chmod go-rwx ${path}`);
+  }
+}
+
+/**
+ * A small secret or id in a file of mode 0600, made when it is not there. Several processes may ask at once: the first
+ * file that appears is the one that all read.
+ */
+export async function fileOnce(path: string, make: () => string): Promise<string> {
+  const existing = await readSecret(path);
+  if (existing !== undefined) return existing;
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  await writeFile(temporary, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(temporary);
+  }
+  return (await readSecret(path))!;
+}
+
+/** @throws Error `INSECURE_PERMISSIONS` */
+async function readSecret(path: string): Promise<string | undefined> {
+  try {
+    await refuseOpen(path);
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Names this host's checkouts; from a file, because host names change and data directories move. */
+export const hostIdOf = (home: string): Promise<string> =>
+  fileOnce(join(home, 'host-id'), () => randomBytes(6).toString('hex'));
+
+/** Pepper of the API keys' HMACs, outside the database. */
+export const pepperOf = async (home: string): Promise<Buffer> =>
+  Buffer.from(await fileOnce(join(home, 'keys', 'pepper'), () => randomBytes(32).toString('hex')), 'hex');

@@ -1,0 +1,22 @@
+/** Where the project's own files are, from source and from the build alike. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+function findRoot(start: string): string {
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'prisma', 'schema.prisma'))) return folder;
+    if (dirname(folder) === folder) throw new Error(`no project root above ${start}`);
+  }
+}
+
+export const projectRoot = findRoot(dirname(fileURLToPath(import.meta.url)));
+
+export const version: string =
+  (JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string }).version;
+
+export const migrationsFolder = join(projectRoot, 'prisma', 'migrations');
+/** Built scripts that run as processes of their own, also when the caller runs from source. */
+export const keeperScript = join(projectRoot, 'dist', 'activities', 'process', 'keeper.js');
+export const workflowBundle = join(projectRoot, 'dist', 'workflow-bundle.js');
+export const nodeTestReporter = join(projectRoot, 'src', 'activities', 'reports', 'node-test-reporter.mjs');

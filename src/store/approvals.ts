@@ -1,0 +1,27 @@
+import type { Approval } from '../domain/approval.ts';
+import type { Query } from './database.ts';
+
+const columns = 'approval_id, mission_id, status, digests, required, rules, decisions, requested_at, deadline';
+
+/** Writes the approval as the workflow sees it now; a repeat writes the same. */
+export async function saveApproval(query: Query, approval: Approval): Promise<void> {
+  await query(
+    `INSERT INTO approvals (${columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     ON CONFLICT (approval_id) DO UPDATE SET status = EXCLUDED.status, decisions = EXCLUDED.decisions`,
+    [approval.approval_id, approval.mission_id, approval.status, JSON.stringify(approval.digests), approval.required,
+      JSON.stringify(approval.rules), JSON.stringify(approval.decisions), approval.requested_at, approval.deadline]);
+}
+
+export async function findApproval(query: Query, id: string): Promise<Approval | undefined> {
+  const [row] = await query<Approval>(`SELECT ${columns} FROM approvals WHERE approval_id = $1`, [id]);
+  return row;
+}
+
+export interface ApprovalFilter { status?: string | undefined; mission_id?: string | undefined }
+
+export async function listApprovals(query: Query, filter: ApprovalFilter, limit: number): Promise<Approval[]> {
+  return query<Approval>(
+    `SELECT ${columns} FROM approvals
+      WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR mission_id = $2)
+      ORDER BY requested_at DESC, approval_id DESC LIMIT $3`, [filter.status ?? null, filter.mission_id ?? null, limit]);
+}

@@ -1,0 +1,88 @@
+/** Connections to PostgreSQL: raw `pg` for the hot paths, Prisma for the registry. */
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import type { Logger } from '../log.ts';
+import { PrismaClient } from './prisma/client.ts';
+
+/** Runs one parameterised statement and gives its rows. */
+export type Query = <Row>(text: string, params?: readonly unknown[]) => Promise<Row[]>;
+
+export interface Database {
+  query: Query;
+  /** One transaction; rolled back when `work` throws. Serialization failures and deadlocks are tried again. */
+  transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  registry: PrismaClient;
+  pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+const timestamptz = 1184;
+const int8 = 20;
+
+/** Times come out as RFC 3339 UTC text and bigints as numbers: the wire's own types. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === timestamptz) return (text: string) => new Date(text).toISOString();
+    if (oid === int8) return Number;
+    return pg.types.getTypeParser(oid, format);
+  }) as pg.CustomTypesConfig['getTypeParser'],
+};
+
+export function createDatabase(url: string, logger: Logger, size = 10): Database {
+  const limits = { max: size, connectionTimeoutMillis: 3_000, idleTimeoutMillis: 30_000 };
+  const pool = new pg.Pool({ connectionString: url, types, ...limits });
+  // Without a listener, an idle connection that the server drops ends the process.
+  pool.on('error', (error) => logger.warn({ event: 'postgres.connection_lost', reason: error.message }));
+  const adapter = new PrismaPg({ connectionString: url, ...limits, max: 4 }, {
+    onPoolError: (error) => logger.warn({ event: 'postgres.connection_lost', reason: error.message }),
+    onConnectionError: (error) => logger.warn({ event: 'postgres.connection_lost', reason: error.message }),
+  });
+  const registry = new PrismaClient({ adapter });
+  return {
+    pool,
+    registry,
+    query: queryOf(pool),
+    async transaction(work) {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await once(pool, work);
+        } catch (error) {
+          if (attempt >= 5 || !isConflict(error)) throw error;
+        }
+      }
+    },
+    async close() {
+      await registry.$disconnect();
+      await pool.end();
+    },
+  };
+}
+
+const queryOf = (client: pg.Pool | pg.PoolClient): Query =>
+  async <Row>(text: string, params: readonly unknown[] = []) => (await client.query(text, [...params])).rows as Row[];
+
+async function once<T>(pool: pg.Pool, work: (query: Query) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  // A checked-out client that loses its server emits 'error' outside of any query.
+  const onError = (error: Error): void => { broken = error; };
+  client.on('error', onError);
+  try {
+    await client.query('BEGIN');
+    const result = await work(queryOf(client));
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollback: Error) => { broken = rollback; });
+    throw error;
+  } finally {
+    client.off('error', onError);
+    client.release(broken);
+  }
+}
+
+/** SQLSTATE 40001 serialization_failure, 40P01 deadlock_detected. */
+const isConflict = (error: unknown): boolean => ['40001', '40P01'].includes((error as { code?: string }).code ?? '');
+
+/** SQLSTATE 23505. */
+export const isUniqueViolation = (error: unknown): boolean => (error as { code?: string }).code === '23505';

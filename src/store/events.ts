@@ -1,0 +1,63 @@
+/** Events: written in the transaction of the state change they tell of, read as a mission's timeline. */
+import { randomBytes } from 'node:crypto';
+import type { NewEvent, StoredEvent } from '../domain/event.ts';
+import { newSalt, saltedDigest } from '../ledger/canonical.ts';
+import type { Query } from './database.ts';
+
+/** UUID version 7 (RFC 9562): time first, so that the index grows at its end. */
+export function uuidv7(now = Date.now()): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(now, 0, 6);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x70;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/**
+ * Writes events once each. An idempotency key that is there already makes its event a no-op.
+ * @param query the transaction of the state change
+ * @returns keys that were new
+ */
+export async function insertEvents(query: Query, events: readonly NewEvent[]): Promise<Set<string>> {
+  if (events.length === 0) return new Set();
+  const rows = events.map((event) => {
+    const salt = newSalt();
+    return {
+      event_id: uuidv7(), type: event.type, actor: event.actor, ...event.subject,
+      salt, payload: event.payload, payload_digest: saltedDigest(salt, event.payload),
+      idempotency_key: event.idempotency_key,
+    };
+  });
+  // One statement for any number of events: the payload row follows only where the event row was new.
+  const inserted = await query<{ idempotency_key: string }>(
+    `WITH input AS (
+       SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(
+         event_id uuid, type text, actor jsonb, mission_id text, workflow_id text, run_id text, stage text,
+         attempt integer, salt text, payload jsonb, payload_digest text, idempotency_key text)
+     ), fresh AS (
+       INSERT INTO events (event_id, type, actor, mission_id, workflow_id, run_id, stage, attempt, payload_digest, idempotency_key)
+       SELECT event_id, type, actor, mission_id, workflow_id, run_id, stage, attempt, payload_digest, idempotency_key FROM input
+       ON CONFLICT (idempotency_key) DO NOTHING
+       RETURNING event_id, idempotency_key
+     ), payloads AS (
+       INSERT INTO event_payloads (event_id, salt, payload)
+       SELECT input.event_id, input.salt, input.payload FROM input JOIN fresh USING (event_id)
+     )
+     SELECT idempotency_key FROM fresh`,
+    [JSON.stringify(rows)]);
+  return new Set(inserted.map((row) => row.idempotency_key));
+}
+
+/** A mission's events in the order they were written. */
+export async function timelineOf(query: Query, missionId: string, limit: number): Promise<StoredEvent[]> {
+  const rows = await query<StoredEventRow>(
+    `SELECT e.event_id, e.ts, e.type, e.actor, e.mission_id, e.workflow_id, e.run_id, e.stage, e.attempt,
+            e.payload_digest, e.idempotency_key, p.payload
+       FROM events e JOIN event_payloads p USING (event_id)
+      WHERE e.mission_id = $1 ORDER BY e.ts, e.event_id LIMIT $2`, [missionId, limit]);
+  return rows.map(({ mission_id, workflow_id, run_id, stage, attempt, ...event }) =>
+    ({ ...event, subject: { mission_id, workflow_id, run_id, stage, attempt } }));
+}
+
+type StoredEventRow = Omit<StoredEvent, 'subject'> & StoredEvent['subject'];

@@ -1,0 +1,77 @@
+/** Pushed metrics: the part of the catalog that the API defines, and their samples. */
+import type { Principal } from '../domain/actor.ts';
+import type { CatalogMetric } from '../domain/metric.ts';
+import type { MetricDefinition } from '../domain/schema/metric.ts';
+import type { Database, Query } from './database.ts';
+
+export interface MetricSample {
+  value: number;
+  at: string;
+  observed_revision: string | null;
+  pushed_by: string;
+}
+
+export async function findMetric(database: Database, metricId: string): Promise<CatalogMetric | undefined> {
+  const row = await database.registry.metrics.findUnique({ where: { metric_id: metricId } });
+  return row === null ? undefined : fromDefinition(row.metric_id, row.definition as unknown as MetricDefinition, 'api');
+}
+
+export async function listMetrics(database: Database): Promise<CatalogMetric[]> {
+  const rows = await database.registry.metrics.findMany({ orderBy: { metric_id: 'asc' } });
+  return rows.map((row) => fromDefinition(row.metric_id, row.definition as unknown as MetricDefinition, 'api'));
+}
+
+export function fromDefinition(
+  metricId: string, definition: MetricDefinition, definedBy: CatalogMetric['defined_by'],
+): CatalogMetric {
+  return {
+    metric_id: metricId, source: definition.source, comparator: definition.comparator, target: definition.target,
+    unit: definition.unit, description: definition.description ?? null, subsystem_id: definition.subsystem_id ?? null,
+    defined_by: definedBy,
+  };
+}
+
+/** @returns whether the metric is new */
+export async function saveMetric(
+  query: Query, metricId: string, definition: MetricDefinition, by: string,
+): Promise<'created' | 'updated'> {
+  // xmax is 0 only for a row that this statement inserted.
+  const [row] = await query<{ created: boolean }>(
+    `INSERT INTO metrics (metric_id, definition, updated_by) VALUES ($1, $2, $3)
+     ON CONFLICT (metric_id) DO UPDATE SET definition = EXCLUDED.definition, updated_by = EXCLUDED.updated_by,
+       updated_at = clock_timestamp()
+     RETURNING (xmax = 0) AS created`, [metricId, JSON.stringify(definition), by]);
+  return row!.created ? 'created' : 'updated';
+}
+
+export async function insertSamples(
+  query: Query, metricId: string,
+  samples: readonly { value: number; at: string; observed_revision: string | null }[], by: Principal,
+): Promise<void> {
+  await query(
+    `INSERT INTO metric_samples (metric_id, at, value, observed_revision, source, pushed_by, pushed_role)
+     SELECT $1, at, value, observed_revision, 'push', $3, $4
+       FROM jsonb_to_recordset($2::jsonb) AS r(at timestamptz, value double precision, observed_revision text)`,
+    [metricId, JSON.stringify(samples), by.id, by.role]);
+}
+
+/** The newest sample not later than `until`. */
+export async function lastSample(query: Query, metricId: string, until: string): Promise<MetricSample | undefined> {
+  const [row] = await query<MetricSample>(
+    `SELECT value, at, observed_revision, pushed_by FROM metric_samples
+      WHERE metric_id = $1 AND at <= $2 ORDER BY at DESC, sample_id DESC LIMIT 1`, [metricId, until]);
+  return row;
+}
+
+/**
+ * Samples of `(from, until]`, oldest first, without those that the mission's own author pushed: nobody measures their
+ * own work, except an admin.
+ */
+export async function samplesBetween(
+  query: Query, metricId: string, from: string, until: string, author: string,
+): Promise<MetricSample[]> {
+  return query<MetricSample>(
+    `SELECT value, at, observed_revision, pushed_by FROM metric_samples
+      WHERE metric_id = $1 AND at > $2 AND at <= $3 AND NOT (pushed_by = $4 AND pushed_role <> 'admin')
+      ORDER BY at, sample_id`, [metricId, from, until, author]);
+}

@@ -1,0 +1,165 @@
+/** Missions: rows of the read model. Written with their events, listed by keyset. */
+import { mayPrecede, missionId, severityRank, utcDay, type MissionStatus, type Severity } from '../domain/mission.ts';
+import type { MissionContext, MissionPackage, RemediationEvent } from '../domain/mission-package.ts';
+import type { MissionState } from '../domain/mission-view.ts';
+import type { MissionRecord } from '../domain/record.ts';
+import type { StageRecord } from '../domain/stages.ts';
+import { nextNumber } from './counters.ts';
+import type { Query } from './database.ts';
+import { insertEvents } from './events.ts';
+
+export interface MissionRow extends MissionState {
+  mission_id: string;
+  created_seq: number;
+  package: MissionPackage;
+  context: MissionContext;
+  remediation_history: RemediationEvent[];
+  repository_id: string | null;
+  origin: string | null;
+  execute_requested_at: string | null;
+}
+
+export interface MissionFilter {
+  status?: MissionStatus | undefined;
+  severity?: Severity | undefined;
+  subsystem_id?: string | undefined;
+  mission_type?: string | undefined;
+  assigned_to?: string | undefined;
+  label?: string | undefined;
+  created_after?: string | undefined;
+  created_before?: string | undefined;
+}
+
+const columns = `mission_id, created_seq, package, status, outcome, stage, progress, paused, waiting_on, context,
+  remediation_history, tokens, cost_micro_usd, landed_commit, landed_tree, capa_id, ended_reason, repository_id,
+  (SELECT origin FROM repositories r WHERE r.repository_id = missions.repository_id) AS origin,
+  execute_requested_at, started_at, ended_at, updated_at`;
+
+/** The next id of the day. Holds the day's counter until the transaction ends. */
+export async function newMissionId(query: Query, at: Date): Promise<string> {
+  const day = utcDay(at);
+  return missionId(day, await nextNumber(query, `mission:${day}`));
+}
+
+export async function insertMission(query: Query, mission: MissionPackage, executeRequested: boolean): Promise<void> {
+  await query(
+    `INSERT INTO missions (mission_id, package, mission_type, subsystem_id, severity, severity_rank, assigned_to, labels,
+       repository_id, parent_mission_id, status, context, created_by, created_at, updated_at, execute_requested_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13, $13, CASE WHEN $14 THEN $13::timestamptz END)`,
+    [mission.mission_id, JSON.stringify(mission), mission.mission_type, mission.subsystem_id, mission.severity,
+      severityRank(mission.severity), mission.assigned_to, mission.labels, mission.workspace.repository_id,
+      mission.parent_mission_id, JSON.stringify(mission.context), mission.created_by, mission.created_at,
+      executeRequested]);
+}
+
+export async function findMission(query: Query, id: string): Promise<MissionRow | undefined> {
+  const [row] = await query<MissionRow>(`SELECT ${columns} FROM missions WHERE mission_id = $1`, [id]);
+  return row;
+}
+
+/**
+ * Newest first.
+ * Keyset on created_seq, the index order of the default list, so page 1000 costs what page 1 does.
+ * @param before `created_seq` of the last row of the page before
+ */
+export async function listMissions(
+  query: Query, filter: MissionFilter, limit: number, before: number | null,
+): Promise<MissionRow[]> {
+  const params: unknown[] = [];
+  const where: string[] = [];
+  const add = (condition: (placeholder: string) => string, value: unknown): void => {
+    if (value === undefined || value === null) return;
+    params.push(value);
+    where.push(condition(`$${params.length}`));
+  };
+  add((p) => `created_seq < ${p}`, before);
+  add((p) => `status = ${p}`, filter.status);
+  add((p) => `severity = ${p}`, filter.severity);
+  add((p) => `subsystem_id = ${p}`, filter.subsystem_id);
+  add((p) => `mission_type = ${p}`, filter.mission_type);
+  add((p) => `assigned_to = ${p}`, filter.assigned_to);
+  add((p) => `labels @> ARRAY[${p}]::text[]`, filter.label);
+  add((p) => `created_at >= ${p}`, filter.created_after);
+  add((p) => `created_at < ${p}`, filter.created_before);
+  params.push(limit);
+  return query<MissionRow>(
+    `SELECT ${columns} FROM missions ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
+      ORDER BY created_seq DESC LIMIT $${params.length}`, params);
+}
+
+export async function stagesOf(query: Query, id: string): Promise<StageRecord[]> {
+  return query<StageRecord>(
+    `SELECT name, status, attempt, started_at, ended_at, duration_ms, reason, evidence
+       FROM mission_stages WHERE mission_id = $1 ORDER BY started_at, name, attempt`, [id]);
+}
+
+export async function countByStatus(query: Query): Promise<Record<string, number>> {
+  const rows = await query<{ status: string; count: number }>('SELECT status, count(*) AS count FROM missions GROUP BY status');
+  return Object.fromEntries(rows.map((row) => [row.status, row.count]));
+}
+
+/** Marks that somebody wants it run; the reconciler starts what is marked and not started. */
+export async function requestExecution(query: Query, id: string): Promise<boolean> {
+  const rows = await query(
+    `UPDATE missions SET execute_requested_at = clock_timestamp(), updated_at = clock_timestamp()
+      WHERE mission_id = $1 AND execute_requested_at IS NULL AND status = 'open' RETURNING mission_id`, [id]);
+  return rows.length > 0;
+}
+
+/** Asked for and not started: what a crash between row and workflow start left behind. */
+export async function unstartedMissions(query: Query, limit: number): Promise<MissionPackage[]> {
+  const rows = await query<{ package: MissionPackage }>(
+    `SELECT package FROM missions WHERE status = 'open' AND execute_requested_at IS NOT NULL
+      ORDER BY execute_requested_at LIMIT $1`, [limit]);
+  return rows.map((row) => row.package);
+}
+
+/** Ends a mission that never started. False when it is not open, or was asked to run. */
+export async function abortUnstarted(query: Query, id: string, reason: string): Promise<boolean> {
+  const rows = await query(
+    `UPDATE missions SET status = 'aborted', outcome = 'cancelled', ended_reason = $2,
+            ended_at = clock_timestamp(), updated_at = clock_timestamp()
+      WHERE mission_id = $1 AND status = 'open' AND execute_requested_at IS NULL RETURNING mission_id`, [id, reason]);
+  return rows.length > 0;
+}
+
+const jsonColumns = new Set(['waiting_on', 'context', 'remediation_history']);
+
+/**
+ * Writes one record: stages, state and events, once.
+ * A record that is not newer than the last one changes nothing; a status that may not follow is refused by the WHERE.
+ * @returns false when it had been written before
+ */
+export async function applyRecord(query: Query, record: MissionRecord): Promise<boolean> {
+  const changes: Record<string, unknown> = {
+    ...record.state,
+    ...(record.context ? { context: record.context } : {}),
+    ...(record.remediation ? { remediation_history: record.remediation } : {}),
+  };
+  const params: unknown[] = [record.mission_id, record.seq];
+  const sets = Object.entries(changes).map(([column, value]) => {
+    params.push(jsonColumns.has(column) && value !== null ? JSON.stringify(value) : value);
+    return `${column} = $${params.length}`;
+  });
+  let guard = '';
+  if (record.state.status !== undefined) {
+    params.push(mayPrecede(record.state.status));
+    guard = `AND status = ANY($${params.length})`;
+  }
+  const updated = await query(
+    `UPDATE missions SET ${[...sets, 'record_seq = $2', 'updated_at = clock_timestamp()'].join(', ')}
+      WHERE mission_id = $1 AND record_seq < $2 ${guard} RETURNING mission_id`, params);
+  if (updated.length === 0) return false;
+  if (record.stages.length > 0) {
+    await query(
+      `INSERT INTO mission_stages (mission_id, name, attempt, status, started_at, ended_at, duration_ms, reason, evidence)
+       SELECT $1, name, attempt, status, started_at, ended_at, duration_ms, reason, evidence
+         FROM jsonb_to_recordset($2::jsonb) AS r(name text, attempt integer, status text, started_at timestamptz,
+              ended_at timestamptz, duration_ms integer, reason text, evidence jsonb)
+       ON CONFLICT (mission_id, name, attempt) DO UPDATE SET status = EXCLUDED.status, ended_at = EXCLUDED.ended_at,
+         duration_ms = EXCLUDED.duration_ms, reason = EXCLUDED.reason, evidence = EXCLUDED.evidence`,
+      [record.mission_id, JSON.stringify(record.stages)]);
+  }
+  await insertEvents(query, record.events);
+  return true;
+}

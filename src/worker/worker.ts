@@ -1,0 +1,92 @@
+/** The worker: workflows and their activities on the main queue, work on this host's files on a queue of its own. */
+import { join } from 'node:path';
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import { createGit } from '../git/git.ts';
+import { createMirrors } from '../git/mirror.ts';
+import { createWorktrees } from '../git/worktrees.ts';
+import { createProcessRunner } from '../activities/process/runner.ts';
+import type { Config } from '../config.ts';
+import { connectionOptions, createClient, taskQueue, workspaceQueue } from '../engine/client.ts';
+import { hostIdOf } from '../home.ts';
+import type { Logger } from '../log.ts';
+import { createArtifacts } from '../store/artifacts.ts';
+import { createDatabase } from '../store/database.ts';
+import { announceWorker } from '../store/presence.ts';
+
+export interface RunningWorker {
+  /** Ends when the worker has stopped; rejects when it failed. */
+  done: Promise<void>;
+  stop(): void;
+}
+
+/** How many commands of repositories run at once on this host. */
+const concurrentWorkspaceActivities = 4;
+
+export async function startWorker(
+  config: Config, databaseUrl: string, workflowBundle: WorkerOptions['workflowBundle'], logger: Logger,
+): Promise<RunningWorker> {
+  const database = createDatabase(databaseUrl, logger);
+  const hostId = await hostIdOf(config.home);
+  const hostQueue = workspaceQueue(hostId);
+  const temporal = await createClient(config.temporal);
+  const git = createGit(join(config.home, 'scratch', 'git-home'));
+  const mirrors = createMirrors(git, join(config.home, 'mirrors'));
+  const activities = createActivities({
+    config, logger, database, temporal, hostQueue, git, mirrors,
+    artifacts: createArtifacts(config.artifacts, database.query),
+    worktrees: createWorktrees(git, mirrors, database.query, join(config.home, 'worktrees'), hostId),
+    processes: createProcessRunner(join(config.home, 'scratch')),
+  });
+
+  const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
+  const common = {
+    connection, namespace: config.temporal.namespace, activities,
+    // A heartbeat timeout of 3 s needs beats more often than the SDK's own throttle lets through.
+    maxHeartbeatThrottleInterval: '500ms', defaultHeartbeatThrottleInterval: '500ms',
+    shutdownGraceTime: '1s', shutdownForceTime: '8s',
+  } satisfies Partial<WorkerOptions>;
+  const workers = await Promise.all([
+    Worker.create({
+      ...common, taskQueue, ...(workflowBundle === undefined ? {} : { workflowBundle }),
+      // A signal to a workflow whose worker died waits this long for the dead one; 10 s at the default.
+      stickyQueueScheduleToStartTimeout: '1s',
+      workflowThreadPoolSize: 2,
+      workflowTaskPollerBehavior: { type: 'autoscaling' },
+      activityTaskPollerBehavior: { type: 'autoscaling' },
+    }),
+    Worker.create({ ...common, taskQueue: hostQueue, maxConcurrentActivityTaskExecutions: concurrentWorkspaceActivities }),
+  ]);
+  await ensureReconciler(temporal);
+  const presence = announceWorker(databaseUrl, logger);
+
+  const stop = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const run = async (): Promise<void> => {
+    try {
+      await Promise.all(workers.map((worker) => worker.run().finally(stop)));
+    } finally {
+      await presence.release();
+      await Promise.allSettled([connection.close(), temporal.connection.close(), database.close()]);
+    }
+  };
+  return { done: run(), stop };
+}
+
+/** A durable schedule, made by whichever worker comes first. */
+async function ensureReconciler(temporal: Awaited<ReturnType<typeof createClient>>): Promise<void> {
+  try {
+    await temporal.schedule.create({
+      scheduleId: 'reconcile-missions',
+      spec: { intervals: [{ every: '30s' }] },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
+      action: { type: 'startWorkflow', workflowType: 'reconcileMissions', taskQueue, args: [], workflowTaskTimeout: '3s' },
+      state: { triggerImmediately: true },
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await temporal.schedule.getHandle('reconcile-missions').trigger();
+  }
+}

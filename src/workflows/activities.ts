@@ -1,0 +1,38 @@
+/** Every proxy with its timeouts and retries, side by side. */
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import { permanentFailures } from '../domain/failure.ts';
+
+/** Short keyed database writes. They go on until the database is back: nothing may be decided that is not recorded. */
+export const record = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '10s',
+  localRetryThreshold: '30s',
+  retry: { initialInterval: '100ms', maximumInterval: '1s', backoffCoefficient: 2 },
+});
+
+/** Effects on other workflows; keyed, no files. */
+export const main = proxyActivities<Activities>({
+  startToCloseTimeout: '10s',
+  retry: { initialInterval: '100ms', maximumInterval: '2s', backoffCoefficient: 2 },
+});
+
+/**
+ * Work on one host's files. A dead worker is noticed by its missing heartbeat (one every 0.5 s) and the work is done
+ * again at once; a failure that repeats five times parks the mission for a person.
+ */
+export const onHost = (taskQueue: string): Activities => proxyActivities<Activities>({
+  taskQueue,
+  startToCloseTimeout: '24h',
+  heartbeatTimeout: '3s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: {
+    initialInterval: '100ms', maximumInterval: '5s', backoffCoefficient: 2, maximumAttempts: 10,
+    nonRetryableErrorTypes: [...permanentFailures],
+  },
+});
+
+/** Tidying on a host that may be gone: tried for a while, then left to whoever uses the slot next. */
+export const cleanUp = (taskQueue: string): Activities => proxyActivities<Activities>({
+  taskQueue, scheduleToStartTimeout: '1m', startToCloseTimeout: '1m', heartbeatTimeout: '30s',
+  retry: { maximumAttempts: 3 },
+});

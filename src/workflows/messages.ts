@@ -1,0 +1,33 @@
+/** Signals, updates and queries: the workflows' public API, and all that the api process may import of them. */
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Principal } from '../domain/actor.ts';
+import type { ApprovalStatus, DecideInput } from '../domain/approval.ts';
+import type { LandingRequest, LandingResult } from '../domain/landing.ts';
+import type { MissionState } from '../domain/mission-view.ts';
+import type { StageRecord } from '../domain/stages.ts';
+
+/** Every steering message says who, why, and until when it may still take effect. */
+export interface SteerInput {
+  principal: Principal;
+  reason: string | null;
+  /** RFC 3339. A message that a worker reads later is refused, so that an answer of 503 means nothing happened. */
+  valid_until: string;
+}
+
+export interface PauseInput extends SteerInput { mode: 'boundary' | 'now' }
+
+/** At which boundary a steering message takes effect. */
+export interface SteerAnswer { takes_effect: string }
+
+// Updates, not signals, wherever a person waits for the answer: an update can refuse.
+export const pause = defineUpdate<SteerAnswer, [PauseInput]>('pause');
+export const resume = defineUpdate<SteerAnswer, [SteerInput]>('resume');
+export const abort = defineUpdate<SteerAnswer, [SteerInput]>('abort');
+export const retry = defineUpdate<SteerAnswer, [SteerInput]>('retry');
+export const decide = defineUpdate<{ approval_id: string; status: ApprovalStatus }, [DecideInput]>('decide');
+
+export const state = defineQuery<Omit<MissionState, 'updated_at'> & { stages: StageRecord[] }>('state');
+
+// Signals between our own workflows: facts, nobody waits for an answer.
+export const enqueueLanding = defineSignal<[LandingRequest]>('enqueueLanding');
+export const landingResult = defineSignal<[LandingResult]>('landingResult');

@@ -1,0 +1,350 @@
+/**
+ * A running mission: its stages, waits, steering and records. `stage` is the only place that knows pause, abort,
+ * parking, attempts, recording and progress; a stage body knows none of them.
+ */
+import {
+  ActivityFailure, ApplicationFailure, CancellationScope, ChildWorkflowFailure, condition, isCancellation, setHandler, workflowInfo,
+} from '@temporalio/workflow';
+import { actorOf, systemActor, type Actor } from '../domain/actor.ts';
+import type { Approval, Refusal } from '../domain/approval.ts';
+import type { EventType } from '../domain/event.ts';
+import type { MissionContext, MissionPackage, RemediationEvent } from '../domain/mission-package.ts';
+import type { MissionState } from '../domain/mission-view.ts';
+import { isTerminal } from '../domain/mission.ts';
+import type { MissionRecord, StateChange } from '../domain/record.ts';
+import {
+  latestAttempts, stageProgress, type StageName, type StageOutcome, type StageRecord,
+} from '../domain/stages.ts';
+import type { WaitingOn } from '../domain/waiting.ts';
+import { record } from './activities.ts';
+import { MissionAborted, MissionEscalated } from './interrupts.ts';
+import * as messages from './messages.ts';
+
+/** How long a parked stage waits for a person before the mission escalates. */
+const parkingHours = 24;
+const hourMs = 3_600_000;
+
+/** Landing changes the target branch: once begun it is brought to its end. So is settling what was landed. */
+const uninterruptible: readonly StageName[] = ['merge_changes', 'resolve_or_rollback'];
+
+/** Why a mission waits; when it began and when it ends are filled in. */
+export type WaitReason = Omit<WaitingOn, 'since' | 'deadline'>;
+
+export interface Mission {
+  readonly package: MissionPackage;
+  readonly state: Readonly<Omit<MissionState, 'updated_at'>>;
+  /** Runs one stage to an outcome, as often as pauses, retries and worker deaths make it necessary. */
+  stage<T extends StageOutcome>(name: StageName, body: (attempt: number) => Promise<T>): Promise<T>;
+  /** A stage that does not apply, with the reason. */
+  skip(name: StageName, reason: string): void;
+  /** Waits visibly until `ready`, or the deadline. Aborting ends it by throwing. */
+  wait(on: WaitReason, ready: () => boolean, timeoutMs: number): Promise<'ready' | 'deadline'>;
+  /** Waits visibly for what is under way and past recall: an abort takes effect afterwards. */
+  waitThrough(on: WaitReason, ready: () => boolean): Promise<void>;
+  /** Waits as `wait` does, for an operator's `retry` or the given time, whichever comes first. */
+  waitForRetry(on: WaitReason, timeoutMs: number): Promise<void>;
+  /** Notes a change; it is written with the next record. */
+  change(state: StateChange): void;
+  note(type: EventType, payload: Record<string, unknown>, actor?: Actor): void;
+  remember(entry: Omit<RemediationEvent, 'at'>): void;
+  setContext(context: MissionContext): void;
+  saveApproval(approval: Approval): void;
+  /** Writes everything noted so far in one transaction. */
+  flush(): Promise<void>;
+  stages(): readonly StageRecord[];
+}
+
+const now = (): string => new Date().toISOString();
+
+/** Makes the mission and registers its message handlers, before anything is awaited. */
+export function openMission(pack: MissionPackage): Mission {
+  const missionId = pack.mission_id;
+  const info = workflowInfo();
+  const stages: StageRecord[] = [];
+  const state: Omit<MissionState, 'updated_at'> = {
+    status: 'open', outcome: null, stage: null, progress: 0, paused: false, waiting_on: null, tokens: 0,
+    cost_micro_usd: 0, landed_commit: null, landed_tree: null, capa_id: null, ended_reason: null,
+    started_at: null, ended_at: null,
+  };
+  const remediation: RemediationEvent[] = [];
+
+  let abortRequest: messages.SteerInput | null = null;
+  let retryRequested = false;
+  let running: { scope: CancellationScope; interruptible: boolean } | null = null;
+
+  // ---- what has not been written yet -------------------------------------------------------------------------
+  let seq = 0;
+  let eventNumber = 0;
+  const emptyRecord = (): Omit<MissionRecord, 'mission_id' | 'seq'> => ({ state: {}, stages: [], events: [] });
+  let pending = emptyRecord();
+  let pendingApproval: Approval | null = null;
+  let dirty = false;
+  let flushing: Promise<void> = Promise.resolve();
+
+  function change(changes: StateChange): void {
+    Object.assign(state, changes);
+    Object.assign(pending.state, changes);
+    dirty = true;
+  }
+
+  function note(type: EventType, payload: Record<string, unknown>, actor: Actor = systemActor('worker')): void {
+    const current = state.stage === null ? undefined : stages.findLast((stage) => stage.name === state.stage);
+    eventNumber += 1;
+    pending.events.push({
+      type, actor, payload,
+      subject: {
+        mission_id: missionId, workflow_id: info.workflowId, run_id: info.runId,
+        stage: current?.name ?? null, attempt: current?.attempt ?? null,
+      },
+      idempotency_key: `${missionId}:${eventNumber}:${type}`,
+    });
+    dirty = true;
+  }
+
+  function saveStage(stage: StageRecord): void {
+    const copy = { ...stage };
+    const at = pending.stages.findIndex((s) => s.name === stage.name && s.attempt === stage.attempt);
+    if (at >= 0) pending.stages[at] = copy;
+    else pending.stages.push(copy);
+    dirty = true;
+  }
+
+  /** Records are written one after the other, whoever asks: handlers interleave with the pipeline at every await. */
+  function flush(): Promise<void> {
+    flushing = flushing.then(async () => {
+      if (!dirty) return;
+      const record_ = { mission_id: missionId, seq: seq += 1, ...pending };
+      const approval = pendingApproval;
+      pending = emptyRecord();
+      pendingApproval = null;
+      dirty = false;
+      await CancellationScope.nonCancellable(() => record.write({ record: record_, approval }));
+    });
+    return flushing;
+  }
+
+  // ---- waiting -----------------------------------------------------------------------------------------------
+  function beginWait(on: WaitReason, timeoutMs: number | null): void {
+    const waiting: WaitingOn = {
+      ...on, since: now(), deadline: timeoutMs === null ? null : new Date(Date.now() + timeoutMs).toISOString(),
+    };
+    change({ waiting_on: waiting });
+    note('mission.waiting', { ...waiting });
+    const stage = openStage();
+    if (stage !== undefined) {
+      stage.status = 'waiting';
+      saveStage(stage);
+    }
+  }
+
+  function endWait(): void {
+    if (state.waiting_on === null) return;
+    note('mission.wait_ended', { kind: state.waiting_on.kind });
+    change({ waiting_on: null });
+    const stage = openStage();
+    if (stage !== undefined) {
+      stage.status = 'running';
+      saveStage(stage);
+    }
+  }
+
+  const openStage = (): StageRecord | undefined => stages.find((stage) => stage.ended_at === null);
+
+  async function wait(
+    on: WaitReason, ready: () => boolean, timeoutMs: number,
+  ): Promise<'ready' | 'deadline'> {
+    if (ready()) return 'ready';
+    beginWait(on, timeoutMs);
+    await flush();
+    try {
+      const done = await condition(() => ready() || abortRequest !== null, timeoutMs);
+      if (abortRequest !== null && !ready()) throw new MissionAborted(abortRequest.reason ?? 'aborted');
+      return done ? 'ready' : 'deadline';
+    } finally {
+      endWait();
+    }
+  }
+
+  async function waitThrough(on: WaitReason, ready: () => boolean): Promise<void> {
+    if (ready()) return;
+    beginWait(on, null);
+    await flush();
+    await condition(ready);
+    endWait();
+  }
+
+  // ---- stages ------------------------------------------------------------------------------------------------
+  async function gate(next: StageName): Promise<void> {
+    if (abortRequest !== null) throw new MissionAborted(abortRequest.reason ?? 'aborted');
+    if (!state.paused) return;
+    beginWait({
+      kind: 'pause', reason: `paused before ${next}`, who: 'an operator, by resume or abort', on_deadline: null,
+    }, null);
+    await flush();
+    await condition(() => !state.paused || abortRequest !== null);
+    endWait();
+    if (abortRequest !== null) throw new MissionAborted((abortRequest as messages.SteerInput).reason ?? 'aborted');
+  }
+
+  function begin(name: StageName): StageRecord {
+    const attempt = stages.filter((stage) => stage.name === name).length + 1;
+    const stage: StageRecord = {
+      name, status: 'running', attempt, started_at: now(), ended_at: null, duration_ms: null, reason: null, evidence: [],
+    };
+    stages.push(stage);
+    change({ stage: name, progress: stageProgress(name) });
+    saveStage(stage);
+    note('stage.started', { stage: name, attempt });
+    return stage;
+  }
+
+  function end(stage: StageRecord, result: StageOutcome): void {
+    stage.status = result.outcome;
+    stage.ended_at = now();
+    stage.duration_ms = Date.parse(stage.ended_at) - Date.parse(stage.started_at!);
+    stage.reason = result.reason;
+    stage.evidence = result.evidence;
+    saveStage(stage);
+    note('stage.ended', {
+      stage: stage.name, attempt: stage.attempt, outcome: result.outcome, reason: result.reason,
+      evidence: result.evidence.map(({ kind, sha256 }) => ({ kind, sha256 })),
+    });
+  }
+
+  async function runStage<T extends StageOutcome>(name: StageName, body: (attempt: number) => Promise<T>): Promise<T> {
+    for (;;) {
+      await gate(name);
+      const stage = begin(name);
+      await flush();
+      try {
+        const scope = new CancellationScope();
+        running = { scope, interruptible: !uninterruptible.includes(name) };
+        const result = await scope.run(() => body(stage.attempt));
+        end(stage, result);
+        return result;
+      } catch (error) {
+        if (error instanceof MissionAborted || error instanceof MissionEscalated) {
+          end(stage, { outcome: 'failed', reason: error.message, evidence: [] });
+          throw error;
+        }
+        if (abortRequest !== null || state.paused) {
+          end(stage, { outcome: 'failed', reason: abortRequest === null ? 'interrupted by pause' : 'interrupted by abort', evidence: [] });
+        } else if (isCancellation(error)) {
+          end(stage, { outcome: 'failed', reason: 'the workflow was cancelled', evidence: [] });
+          throw error;
+        } else {
+          const reason = reasonOf(error);
+          end(stage, { outcome: 'failed', reason, evidence: [] });
+          await park(name, reason);
+        }
+      } finally {
+        running = null;
+      }
+    }
+  }
+
+  /** Infrastructure failed, not the candidate: a person mends it and retries, or the mission escalates. */
+  async function park(name: StageName, reason: string): Promise<void> {
+    retryRequested = false;
+    const outcome = await wait({
+      kind: 'operator', reason: `${name}: ${reason}`, who: 'an operator, by retry or abort', on_deadline: 'escalate',
+    }, () => retryRequested, parkingHours * hourMs);
+    if (outcome === 'deadline') throw new MissionEscalated(`${name} failed and nobody retried it: ${reason}`);
+  }
+
+  // ---- messages ----------------------------------------------------------------------------------------------
+  const refuse = (code: Refusal, detail: string): never => { throw ApplicationFailure.nonRetryable(detail, code); };
+
+  function checkFresh(input: { valid_until: string }): void {
+    if (isTerminal(state.status)) refuse('MISSION_ENDED', `${missionId} is ${state.status}`);
+    if (Date.now() > Date.parse(input.valid_until)) refuse('MESSAGE_EXPIRED', 'nobody read the message in time');
+  }
+
+  function interrupt(): string {
+    if (running === null) return 'at once';
+    if (!running.interruptible) return `when ${state.stage} has ended`;
+    running.scope.cancel();
+    return 'at once';
+  }
+
+  setHandler(messages.state, () => ({ ...state, stages: latestAttempts(stages) }));
+
+  setHandler(messages.abort, async (input) => {
+    abortRequest ??= input;
+    note('mission.abort_requested', { reason: input.reason }, actorOf(input.principal));
+    const takes_effect = interrupt();
+    await flush();
+    return { takes_effect };
+  }, { validator: checkFresh });
+
+  setHandler(messages.pause, async (input) => {
+    if (!state.paused) {
+      change({ paused: true });
+      note('mission.paused', { reason: input.reason, mode: input.mode }, actorOf(input.principal));
+    }
+    const takes_effect = input.mode === 'now' ? interrupt() : 'before the next stage';
+    await flush();
+    return { takes_effect };
+  }, { validator: checkFresh });
+
+  setHandler(messages.resume, async (input) => {
+    change({ paused: false });
+    note('mission.resumed', { reason: input.reason }, actorOf(input.principal));
+    await flush();
+    return { takes_effect: 'at once' };
+  }, {
+    validator(input) {
+      checkFresh(input);
+      if (!state.paused) refuse('MISSION_NOT_WAITING', `${missionId} is not paused`);
+    },
+  });
+
+  setHandler(messages.retry, async (input) => {
+    retryRequested = true;
+    note('mission.retried', { reason: input.reason }, actorOf(input.principal));
+    await flush();
+    return { takes_effect: 'at once' };
+  }, {
+    validator(input) {
+      checkFresh(input);
+      const kind = state.waiting_on?.kind;
+      if (kind !== 'operator' && kind !== 'landing') {
+        refuse('MISSION_NOT_WAITING', `${missionId} waits for ${kind ?? 'nothing'}; there is nothing to retry`);
+      }
+    },
+  });
+
+  return {
+    package: pack, state, stage: runStage, wait, waitThrough, change, note, flush,
+    stages: () => stages,
+    skip(name, reason) {
+      const stage = begin(name);
+      end(stage, { outcome: 'skipped', reason, evidence: [] });
+    },
+    async waitForRetry(on, timeoutMs) {
+      retryRequested = false;
+      await wait(on, () => retryRequested, timeoutMs);
+    },
+    remember(entry) {
+      remediation.push({ at: now(), ...entry });
+      pending.remediation = [...remediation];
+      dirty = true;
+    },
+    setContext(context) {
+      pending.context = context;
+      dirty = true;
+    },
+    saveApproval(approval) {
+      pendingApproval = { ...approval, decisions: [...approval.decisions] };
+      dirty = true;
+    },
+  };
+}
+
+/** The innermost message: what the activity itself said. */
+function reasonOf(error: unknown): string {
+  let cause = error;
+  while ((cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) && cause.cause !== undefined) cause = cause.cause;
+  if (cause instanceof ApplicationFailure) return `${cause.type ?? 'INTERNAL'}: ${cause.message}`;
+  return cause instanceof Error ? cause.message : String(cause);
+}
