@@ -19,9 +19,9 @@ export const checkActivities = (deps: ActivityDeps) => ({
     return withHeartbeat(async (signal) => {
       const common = { repository_id: input.repository_id, holder: input.mission_id, setup: input.setup, test: input.test };
       const base = await runTestsOnce(deps,
-        { ...common, at: input.base, key: sharedRunKey(input.base.tree, input.setup, input.test) }, signal);
+        { ...common, at: input.base, setup_counts: false, key: sharedRunKey(input.base.tree, input.setup, input.test) }, signal);
       const candidate = await runTestsOnce(deps,
-        { ...common, at: input.candidate, key: `${input.mission_id}:run_tests:${input.attempt}` }, signal);
+        { ...common, at: input.candidate, setup_counts: true, key: `${input.mission_id}:run_tests:${input.attempt}` }, signal);
       const verdict = judgeTests(input.must_pass_tests, await loadRun(deps, base), await loadRun(deps, candidate));
       const record = await deps.artifacts.putJson({ ...verdict, must_pass_tests: input.must_pass_tests, base: base.tree, candidate: candidate.tree });
       const { passed, failed, skipped } = verdict.counts;
@@ -49,8 +49,8 @@ export const checkActivities = (deps: ActivityDeps) => ({
       const common = { repository_id: input.repository_id, holder: input.mission_id, setup: input.setup, test: stress };
       const key = `${input.mission_id}:stress_tests:${input.attempt}`;
       // Both measured now, one after the other: a figure from another hour is no comparison.
-      const base = await runTestsOnce(deps, { ...common, at: input.base, key: `${key}:base` }, signal);
-      const candidate = await runTestsOnce(deps, { ...common, at: input.candidate, key: `${key}:candidate` }, signal);
+      const base = await runTestsOnce(deps, { ...common, at: input.base, setup_counts: false, key: `${key}:base` }, signal);
+      const candidate = await runTestsOnce(deps, { ...common, at: input.candidate, setup_counts: true, key: `${key}:candidate` }, signal);
       const reasons = judgeStress(input.thresholds, base, candidate);
       const record = await deps.artifacts.putJson({
         base: base.metrics, candidate: candidate.metrics, thresholds: input.thresholds, reasons,

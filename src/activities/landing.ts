@@ -48,7 +48,7 @@ export const landingActivities = (deps: ActivityDeps) => ({
       const { setup_command: setup, test_command: test } = request;
       const common = { repository_id: request.repository_id, holder: `${request.mission_id}:landing`, setup, test };
       const runAt = async (at: CommitRef, key: string): Promise<{ run: TestRun; stored: StoredTestRun }> => {
-        const stored = await runTestsOnce(deps, { ...common, at, key }, signal);
+        const stored = await runTestsOnce(deps, { ...common, at, setup_counts: at === commit, key }, signal);
         return { run: await loadRun(deps, stored), stored };
       };
       try {

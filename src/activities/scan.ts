@@ -25,7 +25,11 @@ export interface Scan {
 
 const maxScannedBytes = 1024 * 1024;
 const zero = /^0+$/;
-const config = { rules: [{ id: '@secretlint/secretlint-rule-preset-recommend', rule: recommended }] };
+// Without the preset's `secretlint-disable` comments: a patch must not choose its own judge.
+const config = { rules: [{
+  id: '@secretlint/secretlint-rule-preset-recommend', rule: recommended,
+  rules: [{ id: '@secretlint/secretlint-rule-filter-comments', disabled: true }],
+}] };
 
 /** Findings in the changed files that the base's version of the same file does not have. */
 export async function scanChange(git: Git, gitDir: string, base: string, candidate: string): Promise<Scan> {

@@ -7,6 +7,7 @@ import type { CommitRef } from '../domain/coding.ts';
 import type { CommandSpec } from '../domain/commands.ts';
 import type { EvidenceRef } from '../domain/stages.ts';
 import type { TestRun } from '../domain/test-report.ts';
+import { hasCode } from '../engine/failure.ts';
 import { digestOf } from '../ledger/canonical.ts';
 import { nodeTestReporter } from '../project.ts';
 import { evidence } from '../store/artifacts.ts';
@@ -24,6 +25,8 @@ export interface TestRunRequest {
   at: CommitRef;
   setup: CommandSpec | null;
   test: CommandSpec;
+  /** Whether a failing setup is the tree's own fault: it worked on the base. */
+  setup_counts: boolean;
   /** A run with the same key is not repeated. */
   key: string;
 }
@@ -55,7 +58,15 @@ export async function loadRun(deps: Pick<ActivityDeps, 'artifacts'>, run: Stored
 
 async function runTests(deps: ActivityDeps, request: TestRunRequest, signal: AbortSignal): Promise<StoredTestRun> {
   const { config, processes, artifacts } = deps;
-  const { path } = await prepareWorktree(deps, request.repository_id, request.holder, request.at, request.setup, signal);
+  let path: string;
+  try {
+    ({ path } = await prepareWorktree(deps, request.repository_id, request.holder, request.at, request.setup, signal));
+  } catch (error) {
+    if (!request.setup_counts || !hasCode(error, 'SETUP_FAILED') || error.nonRetryable !== true) throw error;
+    const result: TestRun = { tree: request.at.tree, exit_code: null, timed_out: false, report: null, setup_failure: error.message };
+    const stored = await artifacts.putJson({ ...result });
+    return { tree: request.at.tree, exit_code: null, timed_out: false, metrics: {}, evidence: [evidence('test_run', stored, 'the setup command failed')] };
+  }
   const reportFile = join(config.home, 'scratch', `report-${randomUUID()}.ndjson`);
   try {
     const asksReporter = request.test.report?.format === 'node_test' && request.test.report.from === undefined;

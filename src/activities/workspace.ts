@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
 import picomatch from 'picomatch';
 import type { AppliedCandidate, ApplyCandidateInput, CommitRef, PullCodeInput } from '../domain/coding.ts';
 import type { CommandSpec } from '../domain/commands.ts';
@@ -12,6 +13,9 @@ import { failure } from '../engine/failure.ts';
 import { candidateRef } from '../git/mirror.ts';
 import { changesBetween, vet } from '../git/vetting.ts';
 import { withHeartbeat } from './heartbeat.ts';
+
+/** A setup command may fail for the network's sake: it is tried this often before a person is asked. */
+const setupTries = 3;
 
 /**
  * A clean worktree at the commit with its dependencies installed. What an earlier run left running is killed first.
@@ -32,7 +36,8 @@ export async function prepareWorktree(
   const run = await processes.run({ ...setup, cwd: path, marker: holder, signal });
   const log = await deps.artifacts.putFile(run.output_file, 'text/plain');
   if (run.exit_code !== 0) {
-    throw failure('SETUP_FAILED', `${setup.argv.join(' ')} ended with ${run.timed_out ? 'its time limit' : `exit code ${run.exit_code}`}; output in artefact ${log.sha256}`);
+    const ended = run.timed_out ? 'its time limit' : `exit code ${run.exit_code}`;
+    throw failure('SETUP_FAILED', `${setup.argv.join(' ')} ended with ${ended}; output in artefact ${log.sha256}`, Context.current().info.attempt >= setupTries);
   }
   return { path, setup_ms: run.duration_ms };
 }

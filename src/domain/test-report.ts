@@ -23,6 +23,8 @@ export interface TestRun {
   exit_code: number | null;
   timed_out: boolean;
   report: TestReport | null;
+  /** The setup command failed on this tree, so that its tests never ran. */
+  setup_failure?: string;
 }
 
 export interface TestVerdict {
@@ -36,16 +38,16 @@ export interface TestVerdict {
   counts: { passed: number; failed: number; skipped: number };
 }
 
-export const testId = (test: TestCase): string => `${test.file} › ${test.path.join(' > ')}`;
+export const testId = (test: TestCase): string => `${normalise(test.file)} › ${test.path.map(normalise).join(' > ')}`;
 
 /** A test's name matches exactly, or as `suite > … > name`, or as the runner's own id. */
 export function matchesName(test: TestCase, name: string): boolean {
   const wanted = normalise(name);
-  const own = normalise(test.path.at(-1) ?? '');
-  const full = normalise(test.path.join(' > '));
-  const classId = normalise(`${test.file}.${test.path.join('.')}`);
-  const fileId = normalise(`${test.file}::${test.path.join('::')}`);
-  return wanted === own || wanted === full || wanted === classId || wanted === fileId || wanted === normalise(testId(test));
+  const file = normalise(test.file);
+  const path = test.path.map(normalise);
+  return [
+    path.at(-1) ?? '', path.join(' > '), `${file}.${path.join('.')}`, `${file}::${path.join('::')}`, testId(test),
+  ].includes(wanted);
 }
 
 // Runners put byte-order marks and colour codes into names.
@@ -53,14 +55,15 @@ export function matchesName(test: TestCase, name: string): boolean {
 const ansi = /\u001b\[[0-9;]*m/g;
 const normalise = (name: string): string => name.replace(/^\uFEFF/, '').replace(ansi, '').trim();
 
-/** Worst status per test id, so that a duplicate name cannot hide a failure. */
-function statuses(report: TestReport): Map<string, TestStatus> {
-  const rank: Record<TestStatus, number> = { passed: 0, skipped: 1, failed: 2 };
-  const result = new Map<string, TestStatus>();
+interface Tally { passed: number; failed: number }
+
+/** Passes and failures per test id: tests may share a name, and none of them may hide another. */
+function tally(report: TestReport): Map<string, Tally> {
+  const result = new Map<string, Tally>();
   for (const test of report.cases) {
-    const id = testId(test);
-    const seen = result.get(id);
-    if (seen === undefined || rank[test.status] > rank[seen]) result.set(id, test.status);
+    const seen = result.get(testId(test)) ?? { passed: 0, failed: 0 };
+    if (test.status !== 'skipped') seen[test.status] += 1;
+    result.set(testId(test), seen);
   }
   return result;
 }
@@ -70,12 +73,17 @@ function statuses(report: TestReport): Map<string, TestStatus> {
  * - every required name was *seen* to pass; absent or skipped is failed;
  * - no test that passed on the base fails now;
  * - a test that failed on the base too does not count; a new failing test does;
+ * - a run that a signal or the time limit ended proves nothing;
  * - without a readable report only the exit code counts, and no required name can be met.
  */
 export function judgeTests(required: readonly string[], base: TestRun | null, candidate: TestRun): TestVerdict {
   const verdict: TestVerdict = {
     passed: false, reasons: [], tolerated: [], vanished: [], counts: { passed: 0, failed: 0, skipped: 0 },
   };
+  if (candidate.setup_failure !== undefined) {
+    verdict.reasons.push(`setup failed: ${candidate.setup_failure}`);
+    return verdict;
+  }
   if (candidate.timed_out) verdict.reasons.push('the test command ran into its time limit');
   const report = candidate.report;
   if (report === null || report.cases.length === 0) {
@@ -98,21 +106,23 @@ export function judgeTests(required: readonly string[], base: TestRun | null, ca
     else if (matching.some((test) => test.status === 'skipped')) verdict.reasons.push(`required test was skipped: ${name}`);
   }
 
-  const before = base?.report ? statuses(base.report) : new Map<string, TestStatus>();
-  const now = statuses(report);
-  for (const [id, status] of now) {
-    if (status !== 'failed') continue;
+  const before = base?.report ? tally(base.report) : new Map<string, Tally>();
+  const now = tally(report);
+  for (const [id, { failed }] of now) {
+    if (failed === 0) continue;
     const was = before.get(id);
-    if (was === 'failed') verdict.tolerated.push(id);
-    else if (was === undefined) verdict.reasons.push(`new failing test: ${id}`);
-    else verdict.reasons.push(`test failed: ${id}`);
+    if (was === undefined) verdict.reasons.push(`new failing test: ${id}`);
+    else if (failed > was.failed) verdict.reasons.push(`test failed: ${id}`);
+    else verdict.tolerated.push(id);
   }
   for (const [id, was] of before) {
-    const status = now.get(id);
-    if (was === 'passed' && (status === undefined || status === 'skipped')) verdict.vanished.push(id);
+    const { passed, failed } = now.get(id) ?? { passed: 0, failed: 0 };
+    if (passed < was.passed && failed <= was.failed) verdict.vanished.push(id);
   }
   if (candidate.exit_code !== 0 && verdict.counts.failed === 0) {
     verdict.reasons.push(`the test command ended with exit code ${candidate.exit_code} although no reported test failed`);
+  } else if (candidate.exit_code === null && !candidate.timed_out) {
+    verdict.reasons.push('the test command was ended by a signal before it finished');
   }
   verdict.passed = verdict.reasons.length === 0;
   return verdict;

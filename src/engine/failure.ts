@@ -3,8 +3,11 @@ import { ApplicationFailure } from '@temporalio/common';
 import { permanentFailures, type FailureCode } from '../domain/failure.ts';
 
 /** A failure with a code; permanent ones are not retried by Temporal but park the mission for a person. */
-export const failure = (code: FailureCode, message: string): ApplicationFailure =>
-  ApplicationFailure.create({ type: code, message, nonRetryable: permanentFailures.includes(code) });
+export const failure = (code: FailureCode, message: string, permanent = permanentFailures.includes(code)): ApplicationFailure =>
+  ApplicationFailure.create({ type: code, message, nonRetryable: permanent });
+
+export const hasCode = (error: unknown, code: FailureCode): error is ApplicationFailure =>
+  error instanceof ApplicationFailure && error.type === code;
 
 /** Names what the operating system refused; everything else keeps its own words. */
 export function toFailure(error: unknown): unknown {

@@ -7,7 +7,7 @@
  *
  * usage: keeper <timeout ms> <grace ms> <argv…>
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 
@@ -27,7 +27,21 @@ const { MISSION_CONTROL_COMMAND_NODE_OPTIONS: nodeOptions, ...inherited } = proc
 const env = nodeOptions === undefined ? inherited : { ...inherited, NODE_OPTIONS: nodeOptions };
 
 // A group of its own, so that one signal reaches everything the command started.
-const child = spawn(command!, args, { env, detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
+const child = start();
+
+function start(): ChildProcess {
+  try {
+    return spawn(command!, args, { env, detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
+  } catch (error) {
+    // Some errors (ENOTDIR, ELOOP) are thrown, others emitted.
+    return notStarted(error as NodeJS.ErrnoException);
+  }
+}
+
+function notStarted(error: NodeJS.ErrnoException): never {
+  report({ exit_code: null, signal: null, spawn_error: error.code ?? error.message });
+  process.exit(0);
+}
 
 function signalGroup(signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
@@ -45,10 +59,7 @@ function die(): void {
   process.exit(0);
 }
 
-child.on('error', (error: NodeJS.ErrnoException) => {
-  report({ exit_code: null, signal: null, spawn_error: error.code ?? error.message });
-  process.exit(0);
-});
+child.on('error', notStarted);
 child.on('exit', (code, signal) => {
   ended = true;
   // What the command left running in its group dies with it.

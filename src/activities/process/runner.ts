@@ -106,9 +106,14 @@ async function supervise(request: RunRequest, env: Record<string, string>, outpu
     [keeperScript, String(request.timeout_seconds * 1_000), String(graceMs), ...request.argv],
     { cwd: request.cwd, env: forKeeper(env), detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
   const output = createWriteStream(outputFile, { mode: 0o600 });
+  // A full disk fails the run, not the worker.
+  const outputFailure = new Promise<never>((_, reject) => { output.on('error', reject); });
+  outputFailure.catch(() => undefined);
   let written = 0;
   let truncated = false;
-  let stdout = '';
+  // Put together at the end: a chunk may end in the middle of a character.
+  const stdout: Buffer[] = [];
+  let stdoutBytes = 0;
   const keep = (chunk: Buffer): void => {
     const room = maxOutputBytes - written;
     if (chunk.length > room) truncated = true;
@@ -117,7 +122,8 @@ async function supervise(request: RunRequest, env: Record<string, string>, outpu
   };
   keeper.stdout.on('data', (chunk: Buffer) => {
     keep(chunk);
-    if (stdout.length < maxOutputBytes) stdout += chunk.toString('utf8');
+    if (stdoutBytes < maxOutputBytes) stdout.push(chunk);
+    stdoutBytes += chunk.length;
   });
   keeper.stderr.on('data', keep);
   keeper.stdin.on('error', () => undefined);
@@ -130,12 +136,12 @@ async function supervise(request: RunRequest, env: Record<string, string>, outpu
     // An escaped daemon may hold our pipes; it must not hold us.
     keeper.stdout.destroy();
     keeper.stderr.destroy();
-    await new Promise<void>((resolve) => { output.end(resolve); });
+    await Promise.race([outputFailure, new Promise<void>((resolve) => { output.end(resolve); })]);
     request.signal?.throwIfAborted();
     if (report.spawn_error !== undefined) {
       throw failure('TOOL_MISSING', `${request.argv[0]} cannot be started: ${report.spawn_error}`);
     }
-    return { ...report, output_file: outputFile, stdout, truncated, sandbox: { level: 'plain' } };
+    return { ...report, output_file: outputFile, stdout: Buffer.concat(stdout).toString('utf8'), truncated, sandbox: { level: 'plain' } };
   } finally {
     request.signal?.removeEventListener('abort', onAbort);
     output.destroy();

@@ -1,9 +1,22 @@
 import { XMLParser } from 'fast-xml-parser';
 import type { TestCase, TestReport, TestStatus } from '../../domain/test-report.ts';
 
-// Entities of the document's own are never expanded: a report is hostile input.
+const ownEntities: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+/** XML's own entities and character references. A reference to a character that XML forbids stays as it is. */
+const decode = (text: string): string => text.replaceAll(/&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|(lt|gt|amp|quot|apos));/g,
+  (whole: string, hex?: string, decimal?: string, name?: string) => {
+    if (name !== undefined) return ownEntities[name]!;
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    const allowed = code === 9 || code === 10 || code === 13 || (code >= 32 && code < 0xd800) || (code > 0xdfff && code <= 0x10ffff);
+    return allowed ? String.fromCodePoint(code) : whole;
+  });
+
+const nothing = (): void => undefined;
 const parser = new XMLParser({
-  ignoreAttributes: false, attributeNamePrefix: '', processEntities: true, htmlEntities: false,
+  ignoreAttributes: false, attributeNamePrefix: '', processEntities: true,
+  // Entities that a document declares are never expanded: a report is hostile input.
+  entityDecoder: { decode, addInputEntities: nothing, setExternalEntities: nothing, reset: nothing, setXmlVersion: nothing },
   parseAttributeValue: false, parseTagValue: false, trimValues: true,
   isArray: (name) => name === 'testsuite' || name === 'testcase',
 });

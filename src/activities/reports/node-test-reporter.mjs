@@ -24,9 +24,11 @@ export default async function* nodeTestReporter(source) {
     const skipped = data.skip !== undefined && data.skip !== false;
     const todo = data.todo !== undefined && data.todo !== false;
     const error = data.details?.error;
+    const file = data.file ? relative(process.cwd(), data.file) : '';
     const line = {
-      file: data.file ? relative(process.cwd(), data.file) : '',
-      path: [...open.slice(0, data.nesting), data.name],
+      file,
+      // A file that crashed is a test named by its absolute path, which is another one in every worktree.
+      path: [...open.slice(0, data.nesting), data.name === data.file ? file : data.name],
       status: skipped || todo ? 'skipped' : event.type === 'test:pass' ? 'passed' : 'failed',
       duration_ms: data.details?.duration_ms ?? null,
       message: error ? String(error.cause?.message ?? error.message).slice(0, 2000) : null,
