@@ -3,14 +3,16 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { projectRoot } from './project.ts';
 
-const list = z.string().optional().transform((text) => (text ?? '').split(/[:]/).filter((part) => part !== ''));
+const rootList = z.string().optional().transform((text) => (text ?? '').split(':').filter((part) => part !== ''))
+  .refine((roots) => roots.every((root) => isAbsolute(root)), { error: ({ input }) => `not absolute: ${(input as string[]).filter((root) => !isAbsolute(root)).join(', ')}` });
 const commaList = z.string().optional().transform((text) => (text ?? '').split(',').map((s) => s.trim()).filter(Boolean));
 
 const environmentSchema = z.object({
   MISSION_CONTROL_HOME: z.string().min(1).default('.mission-control'),
   MISSION_CONTROL_HOST: z.string().min(1).default('127.0.0.1'),
-  MISSION_CONTROL_PORT: z.coerce.number().int().min(0).max(65_535).default(8000),
-  MISSION_CONTROL_REPO_ROOTS: list,
+  // Digits only: an empty value would coerce to 0, which is a port of the system's choice.
+  MISSION_CONTROL_PORT: z.string().regex(/^\d{1,5}$/, 'not a port').transform(Number).refine((port) => port <= 65_535, 'not a port').default(8000),
+  MISSION_CONTROL_REPO_ROOTS: rootList,
   MISSION_CONTROL_CONFIG: z.string().min(1).optional(),
   MISSION_CONTROL_ARTIFACTS: z.string().min(1).optional(),
   MISSION_CONTROL_ENVIRONMENT: z.string().min(1).max(200).default('development'),
@@ -64,10 +66,6 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   }
   const env = parsed.data;
   const home = resolve(env.MISSION_CONTROL_HOME);
-  const relativeRoots = env.MISSION_CONTROL_REPO_ROOTS.filter((root) => !isAbsolute(root));
-  if (relativeRoots.length > 0) {
-    throw new Error(`the environment is not usable:\n  MISSION_CONTROL_REPO_ROOTS: not absolute: ${relativeRoots.join(', ')}`);
-  }
   return Object.freeze({
     home,
     host: env.MISSION_CONTROL_HOST,

@@ -53,6 +53,10 @@ async function readSecret(path: string): Promise<string | undefined> {
 export const hostIdOf = (home: string): Promise<string> =>
   fileOnce(join(home, 'host-id'), () => randomBytes(6).toString('hex'));
 
-/** Pepper of the API keys' HMACs, outside the database. */
-export const pepperOf = async (home: string): Promise<Buffer> =>
-  Buffer.from(await fileOnce(join(home, 'keys', 'pepper'), () => randomBytes(32).toString('hex')), 'hex');
+/** Pepper of the API keys' HMACs, outside the database. @throws Error when the file holds something else, or half of one */
+export async function pepperOf(home: string): Promise<Buffer> {
+  const path = join(home, 'keys', 'pepper');
+  const text = await fileOnce(path, () => randomBytes(32).toString('hex'));
+  if (!/^[0-9a-f]{64}$/.test(text)) throw new Error(`${path} does not hold a pepper (64 hex digits): restore it, or every API key is void`);
+  return Buffer.from(text, 'hex');
+}

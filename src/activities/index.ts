@@ -1,3 +1,4 @@
+import { agentActivities } from './agent.ts';
 import { checkActivities } from './checks.ts';
 import { contextActivities } from './context.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -13,6 +14,7 @@ const all = (deps: ActivityDeps) => ({
   ...recordActivities(deps),
   ...evidenceActivities(deps),
   ...contextActivities(deps),
+  ...agentActivities(deps),
   ...workspaceActivities(deps),
   ...checkActivities(deps),
   ...diagnosticsActivities(deps),

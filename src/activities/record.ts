@@ -1,14 +1,15 @@
 /** The only writers of mission state and events. Keyed, so that a retry writes once. */
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Approval } from '../domain/approval.ts';
 import { systemActor } from '../domain/actor.ts';
 import type { CapaSource } from '../domain/capa.ts';
 import { mergeQueueId, type LandingRequest } from '../domain/landing.ts';
+import type { MissionStatus } from '../domain/mission.ts';
 import type { MissionRecord } from '../domain/record.ts';
 import { once } from '../store/effects.ts';
 import { saveApproval } from '../store/approvals.ts';
 import { openCapa } from '../store/capas.ts';
-import { applyRecord, unstartedMissions } from '../store/missions.ts';
+import { applyRecord, dependenciesOf, runningDependents, unstartedMissions } from '../store/missions.ts';
 import { startMission } from '../engine/start-mission.ts';
 import type { ActivityDeps } from './deps.ts';
 
@@ -44,6 +45,21 @@ export const recordActivities = ({ database, temporal, hostQueue, logger }: Acti
       await query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [input.key]);
       return once(query, `capa:${input.key}`, () => openCapa(query, { ...input, actor: systemActor('worker') }));
     });
+  },
+
+  async dependencies(missionId: string): Promise<{ mission_id: string; status: MissionStatus }[]> {
+    return dependenciesOf(database.query, missionId);
+  },
+
+  /** Tells the missions that wait for this one that it has ended; one that is gone by now needs no telling. */
+  async tellDependents(missionId: string): Promise<void> {
+    for (const dependent of await runningDependents(database.query, missionId)) {
+      try {
+        await temporal.workflow.getHandle(dependent).signal('dependencyEnded', missionId);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    }
   },
 
   /** Hands a landing to its queue, starting the queue if it sleeps. A repeat is recognised by `request_id`. */

@@ -1,6 +1,6 @@
 /** The security scan of a change: secrets that the candidate brings in, found by secretlint. */
 import { lintSource } from '@secretlint/core';
-import { creator as recommended } from '@secretlint/secretlint-rule-preset-recommend';
+import { rules as recommended } from '@secretlint/secretlint-rule-preset-recommend';
 import { SarifBuilder, SarifResultBuilder, SarifRuleBuilder, SarifRunBuilder } from 'node-sarif-builder';
 import type { ScanLevel } from '../domain/policy.ts';
 import { version } from '../project.ts';
@@ -26,10 +26,9 @@ export interface Scan {
 const maxScannedBytes = 1024 * 1024;
 const zero = /^0+$/;
 // Without the preset's `secretlint-disable` comments: a patch must not choose its own judge.
-const config = { rules: [{
-  id: '@secretlint/secretlint-rule-preset-recommend', rule: recommended,
-  rules: [{ id: '@secretlint/secretlint-rule-filter-comments', disabled: true }],
-}] };
+const config = {
+  rules: recommended.filter((rule) => rule.meta.id !== '@secretlint/secretlint-rule-filter-comments').map((rule) => ({ id: rule.meta.id, rule })),
+};
 
 /** Findings in the changed files that the base's version of the same file does not have. */
 export async function scanChange(git: Git, gitDir: string, base: string, candidate: string): Promise<Scan> {
@@ -81,7 +80,7 @@ export function toSarif(scan: Scan): string {
   for (const finding of scan.findings) {
     run.addResult(new SarifResultBuilder().initSimple({
       ruleId: finding.rule, level: finding.level === 'info' ? 'note' : finding.level, messageText: finding.message,
-      fileUri: finding.path, startLine: finding.line,
+      fileUri: finding.path.split('/').map(encodeURIComponent).join('/'), startLine: finding.line,
     }));
   }
   builder.addRun(run);

@@ -32,7 +32,7 @@ const definedOnly = <T extends object>(value: T): T =>
 function parseSettings(text: string): RepositorySettings {
   let value: unknown;
   try {
-    value = parseYaml(text, { maxAliasCount: 0 });
+    value = parseYaml(text, { maxAliasCount: 0, logLevel: 'error' });
   } catch (error) {
     throw failure('SETTINGS_INVALID', `${settingsFile}: ${(error as Error).message.slice(0, 500)}`);
   }

@@ -6,10 +6,11 @@ import { Context } from '@temporalio/activity';
 import picomatch from 'picomatch';
 import type { AppliedCandidate, ApplyCandidateInput, CommitRef, PullCodeInput } from '../domain/coding.ts';
 import type { CommandSpec } from '../domain/commands.ts';
-import type { StageOutcome } from '../domain/stages.ts';
+import type { EvidenceRef, StageOutcome } from '../domain/stages.ts';
 import { evidence } from '../store/artifacts.ts';
+import { findRepository } from '../store/repositories.ts';
 import type { ActivityDeps } from './deps.ts';
-import { failure } from '../engine/failure.ts';
+import { failure, hasCode } from '../engine/failure.ts';
 import { candidateRef } from '../git/mirror.ts';
 import { changesBetween, vet } from '../git/vetting.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -76,15 +77,10 @@ export const workspaceActivities = (deps: ActivityDeps) => ({
 async function applyCandidate(deps: ActivityDeps, input: ApplyCandidateInput): Promise<AppliedCandidate> {
   const { git, mirrors, artifacts } = deps;
   const gitDir = mirrors.pathOf(input.repository_id);
-  const patch = await artifacts.read(input.candidate.artifact).catch(() => {
-    throw failure('ARTIFACT_MISSING', `the diff ${input.candidate.artifact} is not in the artefact store`);
-  });
-  const patchEvidence = evidence('patch', { sha256: input.candidate.artifact, size_bytes: patch.length, media_type: 'text/x-diff' },
-    `candidate ${input.number}, ${patch.length} bytes`);
+  const tree = await treeOf(deps, input);
   const refuse = (reason: string): AppliedCandidate =>
-    ({ outcome: 'failed', reason, evidence: [patchEvidence], candidate: null });
+    ({ outcome: 'failed', reason, evidence: tree.evidence, candidate: null });
 
-  const tree = await applyToTree(deps, gitDir, input.base.commit, patch);
   if ('problem' in tree) return refuse(`candidate ${input.number} does not apply: ${tree.problem}`);
   if (tree.tree === input.base.tree) return refuse(`candidate ${input.number} changes nothing`);
   const vetting = await vet(git, gitDir, input.base.tree, tree.tree);
@@ -104,14 +100,69 @@ async function applyCandidate(deps: ActivityDeps, input: ApplyCandidateInput): P
   const record = await artifacts.putJson({ commit, tree: tree.tree, patch_id: patchId, files, touched_protected_paths: touched });
   return {
     outcome: 'passed', reason: null,
-    evidence: [patchEvidence, evidence('candidate', record, `commit ${commit.slice(0, 12)}, ${files.length} files`)],
+    evidence: [...tree.evidence, evidence('candidate', record, `commit ${commit.slice(0, 12)}, ${files.length} files`)],
     candidate: { commit, tree: tree.tree, patch_id: patchId, files, touched_protected_paths: touched },
   };
 }
 
-async function applyToTree(
-  { config, git }: ActivityDeps, gitDir: string, base: string, patch: Buffer,
-): Promise<{ tree: string } | { problem: string }> {
+type Applied = { tree: string } | { problem: string };
+
+/** The tree that the candidate makes of the base, whatever kind it is, and what it came as. */
+async function treeOf(deps: ActivityDeps, input: ApplyCandidateInput): Promise<Applied & { evidence: EvidenceRef[] }> {
+  const { artifacts, mirrors } = deps;
+  const { candidate, base, number } = input;
+  const gitDir = mirrors.pathOf(input.repository_id);
+  if (candidate.kind === 'branch' || candidate.kind === 'commit') {
+    const source = await artifacts.putJson({ ...candidate });
+    const applied = await mergeOf(deps, gitDir, base.commit, await fetchCandidate(deps, input.repository_id, candidate));
+    return { ...applied, evidence: [evidence('patch', source, `candidate ${number}, ${candidate.kind} ${candidate.ref}`)] };
+  }
+  const bytes = await artifacts.read(candidate.artifact).catch(() => {
+    throw failure('ARTIFACT_MISSING', `the ${candidate.kind} ${candidate.artifact} is not in the artefact store`);
+  });
+  const media_type = candidate.kind === 'diff' ? 'text/x-diff' : 'application/x-git-bundle';
+  const source = evidence('patch', { sha256: candidate.artifact, size_bytes: bytes.length, media_type }, `candidate ${number}, ${candidate.kind} of ${bytes.length} bytes`);
+  const applied = candidate.kind === 'diff'
+    ? await applyToTree(deps, gitDir, base.commit, bytes)
+    : await mergeOf(deps, gitDir, base.commit, await unbundle(deps, gitDir, artifacts.pathOf(candidate.artifact)));
+  return { ...applied, evidence: [source] };
+}
+
+/** A commit of the origin, in our mirror; null when the origin does not have it. */
+async function fetchCandidate(
+  { database, mirrors }: ActivityDeps, repositoryId: string, candidate: { kind: 'branch' | 'commit'; ref: string },
+): Promise<string | { problem: string }> {
+  const repository = await findRepository(database, repositoryId);
+  if (repository === undefined) throw failure('REPOSITORY_UNREACHABLE', `no repository ${repositoryId}`);
+  try {
+    return candidate.kind === 'branch'
+      ? (await mirrors.fetchTip(repository, candidate.ref)).commit
+      : await mirrors.fetchCommit(repository, candidate.ref);
+  } catch (error) {
+    if (hasCode(error, 'BRANCH_UNKNOWN')) return { problem: `the origin has no ${candidate.kind} ${candidate.ref}` };
+    throw error;
+  }
+}
+
+/** The newest commit that a bundle brings. */
+async function unbundle({ git }: ActivityDeps, gitDir: string, path: string): Promise<string | { problem: string }> {
+  const heads = await git.run(['bundle', 'list-heads', path], { gitDir, okCodes: [1, 128] });
+  const [commit] = heads.stdout.toString('utf8').split(/\s/);
+  if (heads.code !== 0 || !commit) return { problem: `not a git bundle: ${heads.stderr.trim().slice(0, 300)}` };
+  const { code, stderr } = await git.run(['bundle', 'unbundle', path], { gitDir, okCodes: [1, 128] });
+  return code === 0 ? commit : { problem: `the bundle cannot be read: ${stderr.trim().slice(0, 300)}` };
+}
+
+/** What the commit makes of the base: its own tree when it stands on the base, else the merge of both. */
+async function mergeOf({ git }: ActivityDeps, gitDir: string, base: string, commit: string | { problem: string }): Promise<Applied> {
+  if (typeof commit !== 'string') return commit;
+  const merged = await git.run(['merge-tree', '--write-tree', '--name-only', '-z', '--no-messages', base, commit], { gitDir, okCodes: [1, 128] });
+  const [tree, ...conflicts] = merged.stdout.toString('utf8').split('\0').filter((part) => part !== '');
+  if (merged.code === 0) return { tree: tree! };
+  return { problem: merged.code === 1 ? `conflicts with the base in ${conflicts.join(', ')}` : merged.stderr.trim().slice(0, 300) };
+}
+
+async function applyToTree({ config, git }: ActivityDeps, gitDir: string, base: string, patch: Buffer): Promise<Applied> {
   const folder = join(config.home, 'scratch');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const indexFile = join(folder, `index-${randomUUID()}`);

@@ -7,15 +7,17 @@ import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import apiReference from '@scalar/fastify-api-reference';
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
 import { maxBodyBytes } from '../domain/schema/mission-package.ts';
 import { projectRoot, version } from '../project.ts';
-import { parseKey } from '../store/keys.ts';
 import { registerAuth } from './auth.ts';
 import type { ApiDeps } from './context.ts';
-import { registerProblems } from './problem.ts';
+import { registerJsonBody } from './json-body.ts';
+import { answerBadBytes, nothingThere, sendProblem } from './problem.ts';
 import { approvalRoutes } from './routes/approvals.ts';
+import { artifactRoutes } from './routes/artifacts.ts';
+import { governanceRoutes } from './routes/governance.ts';
 import { missionRoutes } from './routes/missions.ts';
 import { registryRoutes } from './routes/registry.ts';
 import { healthRoutes, statusRoutes } from './routes/status.ts';
@@ -26,33 +28,36 @@ const perAddressPerMinute = 100;
 export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const logger: FastifyBaseLogger = deps.logger;
   const app: FastifyInstance = Fastify({
-    loggerInstance: logger, genReqId: () => randomUUID(), disableRequestLogging: true,
+    loggerInstance: logger, genReqId: () => randomUUID(), logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes, requestTimeout: 30_000, connectionTimeout: 60_000,
     // A client that keeps its connection open must not keep the process from stopping.
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
+    // What is refused before there is a route, or even a request.
+    frameworkErrors: sendProblem, clientErrorHandler: answerBadBytes,
   });
 
   app.setValidatorCompiler(validatorCompiler);
   // Our own types vouch for answers; validating them again would cost a third of the throughput.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.removeContentTypeParser('text/plain');
-  registerProblems(app);
+  registerJsonBody(app);
+  app.setErrorHandler(sendProblem);
 
   await app.register(helmet, {
     contentSecurityPolicy: {
-      directives: { defaultSrc: ["'self'"], scriptSrc: ["'self'", "'unsafe-inline'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'], upgradeInsecureRequests: null },
+      directives: { defaultSrc: ["'self'"], scriptSrc: ["'self'", "'unsafe-inline'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'], fontSrc: ["'self'", 'data:'], upgradeInsecureRequests: null },
     },
     strictTransportSecurity: false,
   });
   if (deps.config.corsOrigins.length > 0) await app.register(cors, { origin: [...deps.config.corsOrigins] });
   await app.register(rateLimit, {
-    // Only the form of the key is looked at here: a caller without one shares its address's smaller allowance.
-    keyGenerator: (request) => keyIdOf(request.headers.authorization) ?? request.ip,
-    max: (request) => (keyIdOf(request.headers.authorization) === undefined ? perAddressPerMinute : perKeyPerMinute),
+    // By the key that was proved, never by the one that was claimed: whoever has none shares the address's smaller allowance.
+    keyGenerator: (request) => request.principal?.key_id ?? request.ip,
+    max: (request) => (request.principal === null ? perAddressPerMinute : perKeyPerMinute),
     timeWindow: '1 minute',
     allowList: (request) => request.url === '/health/live' || request.url === '/health/ready',
   });
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, nothingThere);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -68,10 +73,11 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   // Everything after this line names its permission; the pages before it are public.
   registerAuth(app, deps);
 
-  const placeholder = await readFile(join(projectRoot, 'src', 'api', 'index.html'), 'utf8');
+  const { uiUrl } = deps.config.temporal;
+  const placeholder = (await readFile(join(projectRoot, 'src', 'api', 'index.html'), 'utf8'))
+    .replace(/.*\{\{temporal_ui\}\}.*\n/, (line) => (uiUrl === undefined ? '' : line.replaceAll('{{temporal_ui}}', () => uiUrl)));
   app.get('/', { config: { permission: 'public' }, schema: { hide: true } }, async (_request, reply) =>
-    reply.type('text/html; charset=utf-8').serializer((text: unknown) => text as string)
-      .send(placeholder.replace('{{temporal_ui}}', deps.config.temporal.uiUrl ?? '')));
+    reply.type('text/html; charset=utf-8').serializer((text: unknown) => text as string).send(placeholder));
   app.get('/openapi.json', { config: { permission: 'public' }, schema: { hide: true } }, async () => app.swagger());
   await app.register(healthRoutes(deps));
   await app.register(async (scope) => {
@@ -79,10 +85,8 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     await scope.register(missionRoutes(deps));
     await scope.register(approvalRoutes(deps));
     await scope.register(registryRoutes(deps));
+    await scope.register(governanceRoutes(deps));
+    await scope.register(artifactRoutes(deps));
   }, { prefix: '/mission-control' });
   return app;
-}
-
-function keyIdOf(header: string | undefined): string | undefined {
-  return header === undefined ? undefined : parseKey(header.replace(/^Bearer /, ''))?.id;
 }

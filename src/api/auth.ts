@@ -11,6 +11,7 @@ declare module 'fastify' {
     permission?: Permission | 'public';
   }
   interface FastifyRequest {
+    /** Null until the caller has proved a key, and on public routes. */
     principal: Principal;
   }
 }
@@ -26,16 +27,27 @@ export function registerAuth(app: FastifyInstance, { database, pepper }: Pick<Ap
         .filter((part) => part !== undefined).join('\n\n'),
     };
   });
+  const countAgainstAddress = app.createRateLimit();
   app.addHook('onRequest', async (request) => {
     if (request.is404) return;
     const permission = request.routeOptions.config.permission;
     if (permission === 'public' || permission === undefined) return;
-    request.principal = await principalOf(request, database, pepper);
+    try {
+      request.principal = await principalOf(request, database, pepper);
+    } catch (error) {
+      // Refused here, the request never comes to its route's own limit.
+      const limit = await countAgainstAddress(request);
+      if (!limit.isAllowed && limit.isExceeded) throw tooMany(limit.ttlInSeconds);
+      throw error;
+    }
     if (!holds(request.principal.role, permission)) {
       throw new Problem(403, 'FORBIDDEN', `this needs ${permission}, which ${request.principal.role} does not hold`);
     }
   });
 }
+
+const tooMany = (seconds: number): Problem =>
+  new Problem(429, 'RATE_LIMITED', `too many requests without a valid key; try again in ${seconds} s`, [], { 'retry-after': String(seconds) });
 
 async function principalOf(request: FastifyRequest, database: ApiDeps['database'], pepper: Buffer): Promise<Principal> {
   const header = request.headers.authorization;

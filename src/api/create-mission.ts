@@ -12,6 +12,7 @@ import { readPolicy } from '../store/policy.ts';
 import type { ApiDeps } from './context.ts';
 import { Problem, type FieldError } from './problem.ts';
 import { repositoryOf, requireBranch } from './repositories.ts';
+import { requireSignatures } from './signatures.ts';
 
 const defaultWindowMinutes = 30;
 
@@ -26,11 +27,12 @@ class KnownMission extends Error {
 
 /**
  * Stores a mission and its event, once per Idempotency-Key.
+ * @param sent the body before defaults were filled in: what signatures are over
  * @returns the stored package; that of the first request when the key was used before
  * @throws Problem naming the field
  */
 export async function createMission(
-  deps: ApiDeps, body: CreateMission, principal: Principal, idempotencyKey: string | undefined,
+  deps: ApiDeps, { body, sent }: { body: CreateMission; sent: object }, principal: Principal, idempotencyKey: string | undefined,
 ): Promise<MissionPackage> {
   const bodyDigest = digestOf(body);
   if (idempotencyKey !== undefined) {
@@ -38,6 +40,7 @@ export async function createMission(
     if (known !== undefined) return earlier(deps, known, bodyDigest);
   }
   refuseContradictions(body);
+  await requireSignatures(deps, body.crypto_signatures, sent);
   const workspace = workspaceOf(body);
   await refuseUnknownMetrics(deps, body);
   await refuseUnobserved(deps, body);
@@ -45,6 +48,7 @@ export async function createMission(
   const targetBranch = workspace.target_branch ?? repository.default_branch;
   await requireBranch(deps, repository, targetBranch);
   if (body.parent_mission_id !== undefined) await refuseParent(deps, body.parent_mission_id);
+  await refuseUnknownDependencies(deps, workspace.dependencies);
   const candidates = await storeCandidates(deps, workspace.patch_candidates);
 
   const createdAt = new Date();
@@ -79,9 +83,9 @@ export async function createMission(
           repo_path: repository.kind === 'path' ? repository.origin : null, repository: repository.name,
           repository_id: repository.repository_id, target_branch: targetBranch,
           working_branch: workspace.working_branch ?? `mission-control/${missionId}`,
-          patch_candidates: candidates, dependencies: [],
+          patch_candidates: candidates, dependencies: [...new Set(workspace.dependencies)],
         },
-        trust_requirements: body.trust_requirements, remediation_history: [], crypto_signatures: [],
+        trust_requirements: body.trust_requirements, remediation_history: [], crypto_signatures: body.crypto_signatures,
         budget: body.budget ?? null, labels: body.labels, created_by: principal.id, created_at: createdAt.toISOString(),
         parent_mission_id: body.parent_mission_id ?? null,
       };
@@ -161,10 +165,8 @@ function refuseContradictions(body: CreateMission): void {
   if (body.workspace_repo_path !== undefined && body.workspace?.repo_path !== undefined) refuse('workspace_repo_path', 'workspace.repo_path is given too');
   if (body.workspace_branch !== undefined && body.workspace?.working_branch !== undefined) refuse('workspace_branch', 'workspace.working_branch is given too');
   if (body.mission_type !== 'coding') refuse('mission_type', `${body.mission_type} missions are not offered yet`, 'NOT_OFFERED');
-  if (body.crypto_signatures.length > 0) refuse('crypto_signatures', 'no signing key can be registered yet, so no signature can be checked', 'NOT_OFFERED');
-  if ((body.workspace?.dependencies.length ?? 0) > 0) refuse('workspace.dependencies', 'not offered yet', 'NOT_OFFERED');
-  if ((body.workspace?.patch_candidates.length ?? 0) === 0) {
-    refuse('workspace.patch_candidates', 'give at least one candidate; missions without one need an agent, which is not offered yet', 'NOT_OFFERED');
+  if ((body.workspace?.patch_candidates.length ?? 0) === 0 && body.assigned_to === undefined) {
+    refuse('workspace.patch_candidates', 'give a candidate, or name an agent in assigned_to', 'CANDIDATE_MISSING');
   }
   if (errors.length > 0) throw new Problem(422, code, errors.map((e) => `${e.path}: ${e.message}`).join('; '), errors);
 }
@@ -204,18 +206,25 @@ async function refuseParent(deps: ApiDeps, parentId: string): Promise<void> {
   }
 }
 
+async function refuseUnknownDependencies(deps: ApiDeps, ids: readonly string[]): Promise<void> {
+  const found = await Promise.all(ids.map((id) => findMission(deps.database.query, id)));
+  const errors = ids.flatMap((id, i) => (found[i] === undefined ? [{ path: `workspace.dependencies.${i}`, message: `there is no mission ${id}` }] : []));
+  if (errors.length > 0) throw new Problem(422, 'DEPENDENCY_UNKNOWN', errors[0]!.message, errors);
+}
+
 /** Diffs become artefacts before the transaction: an artefact nobody names does no harm, a missing one would. */
 async function storeCandidates(deps: ApiDeps, candidates: Workspace['patch_candidates']): Promise<PatchCandidate[]> {
-  return Promise.all(candidates.map(async (candidate, i) => {
-    if (candidate.text !== undefined) {
+  return Promise.all(candidates.map(async (candidate, i): Promise<PatchCandidate> => {
+    if (candidate.kind === 'branch' || candidate.kind === 'commit') return candidate;
+    if (candidate.kind === 'diff' && candidate.text !== undefined) {
       const stored = await deps.artifacts.put(candidate.text, 'text/x-diff');
-      return { kind: 'diff' as const, artifact: stored.sha256, size_bytes: stored.size_bytes };
+      return { kind: 'diff', artifact: stored.sha256, size_bytes: stored.size_bytes };
     }
     const known = await deps.artifacts.describe(candidate.artifact!);
     if (known === undefined) {
-      throw new Problem(422, 'ARTIFACT_UNKNOWN', `no artefact ${candidate.artifact}`,
+      throw new Problem(422, 'ARTIFACT_UNKNOWN', `no artefact ${candidate.artifact}; send it by POST /mission-control/artifacts`,
         [{ path: `workspace.patch_candidates.${i}.artifact`, message: 'not stored' }]);
     }
-    return { kind: 'diff' as const, artifact: known.sha256, size_bytes: known.size_bytes };
+    return { kind: candidate.kind, artifact: known.sha256, size_bytes: known.size_bytes };
   }));
 }

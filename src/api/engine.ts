@@ -37,9 +37,17 @@ export async function update<Ret, Input>(
         args: [input], ...(updateId === undefined ? {} : { updateId }),
       }));
   } catch (error) {
+    // An update that nobody answered looks the same whether the worker is missing or the engine.
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError && !(await engineAnswers(temporal))) throw engineUnavailable();
     throw engineProblem(error, missionId);
   }
 }
+
+const engineUnavailable = (): Problem =>
+  new Problem(503, 'ENGINE_UNAVAILABLE', 'Temporal does not answer; try again', [], { 'retry-after': '1' });
+
+const engineAnswers = (temporal: ApiDeps['temporal']): Promise<boolean> =>
+  temporal.withDeadline(Date.now() + 1_000, () => temporal.workflowService.getSystemInfo({})).then(() => true, () => false);
 
 /** A message is refused by the workflow if it is read after this: an answer of 503 means nothing happened. */
 export const validUntil = (): string => new Date(Date.now() + updateDeadlineMs).toISOString();
@@ -56,7 +64,7 @@ export function engineProblem(error: unknown, missionId: string): Error {
     return new Problem(409, 'MISSION_NOT_RUNNING', `${missionId} is not running`);
   }
   if (isGrpcServiceError(error) || (error instanceof Error && isGrpcServiceError(error.cause))) {
-    return new Problem(503, 'ENGINE_UNAVAILABLE', 'Temporal does not answer; try again', [], { 'retry-after': '1' });
+    return engineUnavailable();
   }
   return error as Error;
 }

@@ -1,5 +1,7 @@
 /** Errors as `application/problem+json` (RFC 9457): a stable code, what happened, to what, and what to do next. */
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 
@@ -27,42 +29,61 @@ export const problemSchema = z.object({
 
 const titles: Record<number, string> = {
   400: 'Bad request', 401: 'Not signed in', 403: 'Not allowed', 404: 'Not found', 405: 'Method not allowed', 408: 'Too slow',
-  409: 'Conflict', 413: 'Too large', 415: 'Unsupported media type', 422: 'Cannot be done', 429: 'Too many requests',
+  409: 'Conflict', 413: 'Too large', 414: 'Address too long', 415: 'Unsupported media type', 422: 'Cannot be done', 429: 'Too many requests',
   431: 'Headers too large', 500: 'Internal error', 503: 'Not available',
 };
 
 /** One error handler for everything: guards throw, this answers. A 5xx shows an id, never a stack. */
-export function registerProblems(app: FastifyInstance): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const problem = toProblem(error);
-    if (problem.status >= 500) request.log.error({ event: 'request.failed', code: problem.code, err: error });
-    return send(request, reply, problem);
-  });
-  app.setNotFoundHandler((request, reply) =>
-    send(request, reply, new Problem(404, 'NOT_FOUND', `there is nothing at ${request.method} ${request.url.split('?')[0]}`)));
+export function sendProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = toProblem(error);
+  if (problem.status >= 500) request.log.error({ event: 'request.failed', code: problem.code, err: error });
+  void reply.code(problem.status).headers(problem.headers).type(mediaType).serializer(JSON.stringify).send(bodyOf(problem, request.id));
 }
 
-function send(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
-  const body = {
-    type: `urn:mission-control:problem:${problem.code.toLowerCase()}`, title: titles[problem.status] ?? 'Error',
-    status: problem.status, code: problem.code, detail: problem.message, errors: problem.errors, request_id: request.id,
-  };
-  return reply.code(problem.status).headers(problem.headers).type('application/problem+json').serializer(JSON.stringify).send(body);
+export function nothingThere(request: FastifyRequest, reply: FastifyReply): void {
+  const problem = new Problem(404, 'NOT_FOUND', `there is nothing at ${request.method} ${request.url.split('?')[0]}`);
+  void reply.code(404).type(mediaType).serializer(JSON.stringify).send(bodyOf(problem, request.id));
 }
+
+/** Bytes that are no request: answered on the bare socket, which is closed. */
+export function answerBadBytes(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const problem = badBytes[error.code ?? ''] ?? new Problem(400, 'INVALID_REQUEST', 'this is not an HTTP request we can read');
+  const body = JSON.stringify(bodyOf(problem, randomUUID()));
+  if (socket.writable) {
+    socket.write(`HTTP/1.1 ${problem.status} ${titles[problem.status]}\r\nConnection: close\r\nContent-Type: ${mediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  }
+  socket.destroy(error);
+}
+
+const badBytes: Record<string, Problem> = {
+  ERR_HTTP_REQUEST_TIMEOUT: new Problem(408, 'REQUEST_TIMEOUT', 'the request did not arrive in time'),
+  HPE_HEADER_OVERFLOW: new Problem(431, 'HEADERS_TOO_LARGE', 'the headers are larger than 16 KiB'),
+};
+
+const mediaType = 'application/problem+json';
+
+const bodyOf = (problem: Problem, requestId: string): z.infer<typeof problemSchema> => ({
+  type: `urn:mission-control:problem:${problem.code.toLowerCase()}`, title: titles[problem.status] ?? 'Error',
+  status: problem.status, code: problem.code, detail: problem.message, errors: problem.errors.slice(0, maxErrors), request_id: requestId,
+});
+
+/** A hostile body can break a rule a million times; nobody reads more than these. */
+const maxErrors = 50;
 
 /** The one mapping from what was thrown to what the caller sees. */
 export function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     const errors = error.validation.flatMap((issue) => fieldErrors(issue as unknown as Issue));
-    const unknown = error.validation.some((issue) => issue.keyword === 'unrecognized_keys');
+    const unknown = errors.some(({ message }) => message === unknownField);
     return new Problem(400, unknown ? 'UNKNOWN_FIELD' : 'INVALID_REQUEST', describe(errors), errors);
   }
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new Problem(415, 'UNSUPPORTED_MEDIA_TYPE', 'send application/json');
     case 'FST_ERR_CTP_BODY_TOO_LARGE': return new Problem(413, 'BODY_TOO_LARGE', 'a body may have at most 2 MiB');
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY': return new Problem(400, 'INVALID_JSON', 'the body is empty; send a JSON object');
-    case 'FST_ERR_CTP_INVALID_JSON_BODY': return new Problem(400, 'INVALID_JSON', error.message);
+    case 'FST_ERR_BAD_URL': return new Problem(400, 'INVALID_REQUEST', 'the address is not validly percent-encoded');
+    case 'FST_ERR_MAX_PARAM_LENGTH': return new Problem(414, 'INVALID_REQUEST', 'a part of the address is too long');
     default: break;
   }
   if (isDatabaseDown(error)) {
@@ -74,13 +95,25 @@ export function toProblem(error: FastifyError): Problem {
   return new Problem(500, 'INTERNAL_ERROR', 'this is our mistake; the log has the request id');
 }
 
-interface Issue { keyword: string; instancePath: string; message: string; params: { issue?: { keys?: string[] } } }
+const unknownField = 'unknown field';
 
-function fieldErrors(issue: Issue): FieldError[] {
-  const path = issue.instancePath.replace(/^\//, '').replaceAll('/', '.');
-  const keys = issue.params.issue?.keys;
-  if (issue.keyword !== 'unrecognized_keys' || keys === undefined) return [{ path, message: issue.message }];
-  return keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message: 'unknown field' }));
+interface Issue { keyword: string; instancePath: string; message: string; params: { keys?: string[]; errors?: ZodIssue[][] } }
+type ZodIssue = z.core.$ZodIssue;
+
+function fieldErrors({ keyword, instancePath, message, params }: Issue): FieldError[] {
+  const path = instancePath.split('/').filter((part) => part !== '');
+  return fieldErrorsOf({ code: keyword, path, message, ...params } as unknown as ZodIssue);
+}
+
+function fieldErrorsOf(issue: ZodIssue): FieldError[] {
+  const at = (...more: PropertyKey[]): string => [...issue.path, ...more].map(String).join('.');
+  if (issue.code === 'unrecognized_keys') return issue.keys.slice(0, maxErrors).map((key) => ({ path: at(key), message: unknownField }));
+  if (issue.code === 'invalid_union') {
+    // Of several forms the caller meant the one whose shape it has; only that one's complaints are of use.
+    const meant = issue.errors.filter((issues) => !issues.some(({ code, path }) => path.length === 0 && ['invalid_type', 'invalid_value'].includes(code)));
+    if (meant.length === 1) return meant[0]!.flatMap((inner) => fieldErrorsOf({ ...inner, path: [...issue.path, ...inner.path] }));
+  }
+  return [{ path: at(), message: issue.message }];
 }
 
 const describe = (errors: readonly FieldError[]): string =>

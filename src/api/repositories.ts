@@ -40,8 +40,18 @@ export async function repositoryOf(
   const known = await findByOrigin(deps.database.query, origin);
   if (known !== undefined) return known;
   const settings = { commands: {}, stress_thresholds: [], protected_paths: [] };
-  const name = await freeName(deps, basename(origin).replace(/\.git$/, '').replaceAll(/[^\w.-]/g, '-'));
-  return register(deps, { name, origin, kind: 'path', default_branch: await defaultBranch(deps, origin), settings }, principal);
+  const input = { origin, kind: 'path' as const, default_branch: await defaultBranch(deps, origin), settings };
+  for (;;) {
+    const name = await freeName(deps, basename(origin).replace(/\.git$/, '').replaceAll(/[^\w.-]/g, '-'));
+    try {
+      return await registerRepository(deps.database, { ...input, name }, actorOf(principal));
+    } catch (error) {
+      // Another mission took the name, or registered this very repository, in this moment.
+      if (!isUniqueViolation(error)) throw error;
+      const other = await findByOrigin(deps.database.query, origin);
+      if (other !== undefined) return other;
+    }
+  }
 }
 
 async function register(deps: ApiDeps, input: Parameters<typeof registerRepository>[1], principal: Principal): Promise<Repository> {
@@ -86,7 +96,7 @@ function checkedUrl(text: string): string {
   }
   if (!['https:', 'ssh:'].includes(url.protocol)) throw forbidden(`${url.protocol} is not https: or ssh:`);
   if (url.password !== '') throw forbidden('it holds a password');
-  if (url.hostname.startsWith('-')) throw forbidden('the host looks like an option');
+  if (url.hostname.startsWith('-') || url.username.startsWith('-')) throw forbidden('the host looks like an option');
   return url.href;
 }
 

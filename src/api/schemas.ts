@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { approvalStatuses } from '../domain/approval.ts';
 import { capaStates } from '../domain/capa.ts';
 import { missionOutcomes, missionStatuses, missionTypes, severities } from '../domain/mission.ts';
+import { text } from '../domain/schema/text.ts';
 import { codingStages, stageStatuses } from '../domain/stages.ts';
 import { waitingKinds } from '../domain/waiting.ts';
 import { problemSchema } from './problem.ts';
@@ -10,10 +11,14 @@ import { problemSchema } from './problem.ts';
 const time = z.iso.datetime();
 const nullable = <T extends z.ZodType>(schema: T) => schema.nullable();
 
-export const missionIdParams = z.strictObject({ mission_id: z.string().min(1).max(100) });
+export const idText = text(100);
+export const missionIdParams = z.strictObject({ mission_id: idText });
+/** A moment that a caller names, at any offset; passed on in UTC. PostgreSQL knows no year 0 and no offset above 16 h. */
+export const moment = z.iso.datetime({ offset: true }).refine((time) => new Date(time).getUTCFullYear() > 0, 'not a date that can be stored')
+  .transform((time) => new Date(time).toISOString());
 export const limitQuery = z.coerce.number().int().min(1).max(200).default(50);
 /** Steering without a body is steering without a reason. */
-export const reasonBody = z.strictObject({ reason: z.string().min(1).max(2_000).optional() }).nullish();
+export const reasonBody = z.strictObject({ reason: text(2_000).optional() }).nullish();
 
 export const evidenceSchema = z.object({
   kind: z.string(), sha256: z.string(), media_type: z.string(), size_bytes: z.number().int(), summary: z.string(),

@@ -7,9 +7,9 @@ export const eventTypes = [
   'stage.started', 'stage.ended',
   'approval.requested', 'approval.decided', 'approval.automatic', 'approval.expired', 'approval.carried',
   'merge.landed', 'merge.reverted', 'merge.refused', 'merge.violation',
-  'observation.sampled', 'observation.ended',
+  'observation.decided', 'observation.ended',
   'capa.opened', 'capa.recurred',
-  'repository.registered', 'metric.defined', 'key.added', 'key.revoked',
+  'repository.registered', 'metric.defined', 'key.added', 'key.revoked', 'signing_key.added',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 

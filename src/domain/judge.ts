@@ -108,16 +108,10 @@ const explain = (metric: MetricVerdict): string => `${metric.metric_id}: ${metri
 function judgeMetric(
   spec: WindowSpec, metric: WindowMetric, samples: readonly Sample[], expected: number,
 ): MetricVerdict {
-  // One sample per tick, in tick order, whatever the order they were stored in.
-  const byTick = [...new Map(samples.map((sample) => [sample.tick, sample])).values()].sort((a, b) => a.tick - b.tick);
-  const noDataAs = { inconclusive: 'INCONCLUSIVE', fail: 'FAIL', error: 'ERROR' }[metric.no_data] as SampleKind;
-  const kinds = byTick.map((sample): SampleKind => {
-    if (sample.kind === 'NO_DATA' || sample.kind === 'STALE') return noDataAs;
-    if (sample.kind === 'MISSED') return 'ERROR';
-    if (sample.kind === 'WRONG_REVISION') return 'INCONCLUSIVE';
-    return sample.kind;
-  });
-  const count = (kind: SampleKind): number => kinds.filter((k) => k === kind).length;
+  // One sample per tick, the worst one, in tick order, whatever the order they were stored in.
+  const byTick = [...worstPerTick(metric, samples).values()].sort((a, b) => a.tick - b.tick);
+  const kinds = byTick.map((sample) => countsAs(metric, sample.kind));
+  const count = (kind: CountedKind): number => kinds.filter((k) => k === kind).length;
   const failed = count('FAIL');
   const inconclusive = count('INCONCLUSIVE');
   const valid = byTick.filter((sample) => sample.kind === 'PASS' || sample.kind === 'FAIL').length;
@@ -155,7 +149,35 @@ function judgeMetric(
   return { ...base, verdict: 'PASSED', reason: `${valid} of ${expected} ticks valid, ${failed} failed` };
 }
 
-function longestRun(kinds: readonly SampleKind[], wanted: SampleKind): number {
+const countedKinds = ['PASS', 'INCONCLUSIVE', 'ERROR', 'FAIL'] as const;
+type CountedKind = (typeof countedKinds)[number];
+
+/** What a sample counts as: the metric says it of missing data, and only PASS speaks for passing. */
+function countsAs(metric: WindowMetric, kind: SampleKind): CountedKind {
+  switch (kind) {
+    case 'NO_DATA':
+    case 'STALE': return ({ inconclusive: 'INCONCLUSIVE', fail: 'FAIL', error: 'ERROR' } as const)[metric.no_data];
+    case 'MISSED': return 'ERROR';
+    case 'WRONG_REVISION': return 'INCONCLUSIVE';
+    case 'PASS':
+    case 'FAIL':
+    case 'INCONCLUSIVE':
+    case 'ERROR': return kind;
+  }
+}
+
+function worstPerTick(metric: WindowMetric, samples: readonly Sample[]): Map<number, Sample> {
+  const badness = ({ kind }: Sample): number =>
+    countedKinds.indexOf(countsAs(metric, kind)) * sampleKinds.length + sampleKinds.indexOf(kind);
+  const worst = new Map<number, Sample>();
+  for (const sample of samples) {
+    const seen = worst.get(sample.tick);
+    if (seen === undefined || badness(sample) > badness(seen)) worst.set(sample.tick, sample);
+  }
+  return worst;
+}
+
+function longestRun(kinds: readonly CountedKind[], wanted: CountedKind): number {
   let longest = 0;
   let current = 0;
   for (const kind of kinds) {

@@ -16,10 +16,16 @@ export function meets(value: unknown, comparator: Comparator, target: number): b
   }
 }
 
-/** One entry of the catalog. Its samples are pushed; a target is met or not by `comparator`. */
+/** Where samples come from. A command never comes from the API: an argv is ours alone. */
+export type MetricSource =
+  | { kind: 'push' }
+  | { kind: 'http_json'; url: string; pointer: string }
+  | { kind: 'command'; argv: string[]; pointer?: string | undefined; timeout_seconds: number };
+
+/** One entry of the catalog; a target is met or not by `comparator`. */
 export interface CatalogMetric {
   metric_id: string;
-  source: { kind: 'push' };
+  source: MetricSource;
   comparator: Comparator;
   target: number;
   unit: string;

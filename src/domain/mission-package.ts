@@ -18,13 +18,15 @@ export interface Symptom {
   threshold?: number | undefined;
 }
 
-/** A patch that came with the mission; its bytes are an artefact. */
-export interface PatchCandidate {
-  kind: 'diff';
-  /** Hex sha256 of the diff. */
-  artifact: string;
-  size_bytes: number;
-}
+/**
+ * A change to try: a diff or a git bundle in the artefact store (by hex sha256), or a branch or commit of the origin.
+ * Whatever the kind, what lands is the vetted tree as one commit of ours, never a history that nobody looked at.
+ */
+export type PatchCandidate =
+  | { kind: 'diff'; artifact: string; size_bytes: number }
+  | { kind: 'bundle'; artifact: string; size_bytes: number }
+  | { kind: 'branch'; ref: string }
+  | { kind: 'commit'; ref: string };
 
 export interface MissionPackage {
   mission_id: string;

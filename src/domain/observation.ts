@@ -31,7 +31,9 @@ export interface WindowSpec {
   min_coverage: number;
   metrics: WindowMetric[] | 'none';
   reason: string | null;
-  on_inconclusive: 'hold' | 'rollback';
+  on_inconclusive: 'hold' | 'extend' | 'rollback';
+  /** How many further windows `extend` may add by itself. */
+  max_extensions: number;
   decision_deadline_minutes: number;
   on_deadline: 'rollback' | 'escalate';
 }
@@ -85,19 +87,24 @@ export function resolveWindow(
     metrics: metrics.length === 0 ? 'none' : metrics,
     reason: input?.reason ?? null,
     on_inconclusive: input?.on_inconclusive ?? 'hold',
+    max_extensions: input?.max_extensions ?? 2,
     decision_deadline_minutes: input?.decision_deadline_minutes ?? 240,
     on_deadline: input?.on_deadline ?? 'rollback',
   };
 }
+
+/** End of the window, milliseconds since the epoch. */
+export const windowEnd = (spec: WindowSpec, t0: number): number => t0 + spec.duration_minutes * 60_000;
 
 /**
  * Times of the ticks, on a fixed grid `t0 + initial_delay + k × interval`, none after the end of the window.
  * @param t0 milliseconds since the epoch
  */
 export function tickTimes(spec: WindowSpec, t0: number): number[] {
-  const end = t0 + spec.duration_minutes * 60_000;
   const first = t0 + spec.initial_delay_seconds * 1_000;
   const step = spec.interval_seconds * 1_000;
-  const count = Math.max(0, Math.floor((end - first) / step + 1e-9) + 1);
+  // Counted without t0: so far from the epoch a double has lost the digits that decide about the last tick.
+  const room = spec.duration_minutes * 60_000 - spec.initial_delay_seconds * 1_000;
+  const count = Math.max(0, Math.floor(room / step + 1e-9) + 1);
   return Array.from({ length: count }, (_, k) => first + k * step);
 }

@@ -1,4 +1,5 @@
 /** When a person must agree. A pure function of the policy and the facts; what it does not know it denies. */
+import type { EgressPolicy } from './egress.ts';
 import type { Severity } from './mission.ts';
 
 export const scanLevels = ['error', 'warning', 'info'] as const;
@@ -18,6 +19,7 @@ export interface Policy {
   scan: { block_at: ScanLevel };
   landing: { carry_approval: boolean };
   observation: { allow_unobserved: boolean };
+  egress: EgressPolicy;
 }
 
 export interface ApprovalFacts {

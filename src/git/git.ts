@@ -67,6 +67,8 @@ export function createGit(home: string): Git {
     GIT_ALLOW_PROTOCOL: 'file:http:https:ssh',
     GIT_OPTIONAL_LOCKS: '0',
     GIT_NO_LAZY_FETCH: '1',
+    // A tree is what its id says, whatever a command in a worktree wrote into refs/replace.
+    GIT_NO_REPLACE_OBJECTS: '1',
     GIT_AUTHOR_NAME: 'Mission Control', GIT_AUTHOR_EMAIL: 'mission-control@localhost',
     GIT_COMMITTER_NAME: 'Mission Control', GIT_COMMITTER_EMAIL: 'mission-control@localhost',
   };

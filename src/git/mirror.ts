@@ -1,5 +1,6 @@
 /** One bare mirror per repository: everything we do with git happens here, never in the user's checkout. */
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Git } from './git.ts';
 import { failure } from '../engine/failure.ts';
@@ -21,10 +22,14 @@ export interface Mirrors {
   pathOf(repositoryId: string): string;
   /** Fetches the branch's tip from the origin; makes the mirror when there is none. */
   fetchTip(repository: RepositoryRef, branch: string, signal?: AbortSignal): Promise<Tip>;
+  /** Fetches one commit by its full id. @returns the id */
+  fetchCommit(repository: RepositoryRef, commit: string): Promise<string>;
   defaultBranch(origin: string): Promise<string>;
   hasBranch(origin: string, branch: string): Promise<boolean>;
   /** Resolves to ids first: a name that looks like an option never reaches another command. */
   resolve(repositoryId: string, name: string): Promise<Tip>;
+  /** What runs in a worktree can write the mirror's configuration, and filters in there are commands: ours is put back. */
+  restoreConfig(repositoryId: string): Promise<void>;
 }
 
 export function createMirrors(git: Git, folder: string): Mirrors {
@@ -42,11 +47,23 @@ export function createMirrors(git: Git, folder: string): Mirrors {
     const path = pathOf(id);
     const complete = await stat(join(path, 'HEAD')).then(() => true, () => false);
     if (!complete) {
-      await rm(path, { recursive: true, force: true });
+      await Promise.all([path, `${path}.config`].map((stale) => rm(stale, { recursive: true, force: true })));
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       await git.run(['init', '--quiet', '--bare', '--template=', '--', path]);
     }
+    await restoreConfig(id);
     return path;
+  }
+
+  async function restoreConfig(id: string): Promise<void> {
+    const path = join(pathOf(id), 'config');
+    const kept = `${pathOf(id)}.config`;
+    const [now, ours] = await Promise.all([path, kept].map((file) => readFile(file, 'utf8').catch(() => undefined)));
+    if (now === ours) return;
+    // By rename: another git may be reading it.
+    const temporary = `${kept}.${randomUUID()}`;
+    await writeFile(temporary, ours ?? now!, { mode: 0o600 });
+    await rename(temporary, ours === undefined ? kept : path);
   }
 
   async function resolve(id: string, name: string): Promise<Tip> {
@@ -59,6 +76,7 @@ export function createMirrors(git: Git, folder: string): Mirrors {
   return {
     pathOf,
     resolve,
+    restoreConfig,
     async fetchTip(repository, branch, signal) {
       return exclusively(repository.repository_id, async () => {
         const gitDir = await ensure(repository.repository_id);
@@ -69,6 +87,21 @@ export function createMirrors(git: Git, folder: string): Mirrors {
           { gitDir, okCodes: [1, 128], ...(signal ? { signal } : {}) });
         if (result.code !== 0) throw fetchFailure(repository.origin, branch, result.stderr);
         return resolve(repository.repository_id, ref);
+      });
+    },
+    async fetchCommit(repository, commit) {
+      return exclusively(repository.repository_id, async () => {
+        const gitDir = await ensure(repository.repository_id);
+        const known = async (): Promise<boolean> =>
+          (await git.run(['cat-file', '-e', `${commit}^{commit}`], { gitDir, okCodes: [1, 128] })).code === 0;
+        const fetch = (ref: string) => git.run(
+          ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--end-of-options', repository.origin, ref],
+          { gitDir, okCodes: [1, 128] });
+        // By id where the origin allows it, else by its branches.
+        if (!(await known())) await fetch(commit);
+        if (!(await known())) await fetch('+refs/heads/*:refs/remotes/origin/*');
+        if (!(await known())) throw failure('BRANCH_UNKNOWN', `${repository.origin} has no commit ${commit}`);
+        return commit;
       });
     },
     async defaultBranch(origin) {

@@ -18,6 +18,9 @@ export interface Vetting { changes: Change[]; refused: { path: string; rule: str
 export const maxChangedFiles = 5_000;
 export const maxBlobBytes = 50 * 1024 * 1024;
 
+/** No system follows a longer one (PATH_MAX). */
+const maxSymlinkBytes = 4_096;
+
 const zero = /^0+$/;
 
 /** Every file that differs between two trees, renames shown as delete and add. */
@@ -49,6 +52,10 @@ export async function vet(git: Git, gitDir: string, base: string, tree: string):
     }
     if (change.new_mode === '160000') refused.push({ path: change.path, rule: 'a submodule change' });
     else if (change.new_mode === '120000') {
+      if (Number(await git.text(['cat-file', '-s', change.new_blob], { gitDir })) > maxSymlinkBytes) {
+        refused.push({ path: change.path, rule: `a symlink to more than ${maxSymlinkBytes} bytes` });
+        continue;
+      }
       const target = (await git.run(['cat-file', 'blob', change.new_blob], { gitDir })).stdout.toString('utf8');
       if (leavesTree(change.path, target)) refused.push({ path: change.path, rule: 'a symlink that leaves the tree' });
     } else if (change.new_mode !== '100644' && change.new_mode !== '100755') {
@@ -57,35 +64,54 @@ export async function vet(git: Git, gitDir: string, base: string, tree: string):
       refused.push({ path: change.path, rule: `larger than ${maxBlobBytes} bytes` });
     }
   }
-  refused.push(...await caseCollisions(git, gitDir, tree, added.filter((change) => zero.test(change.old_mode))));
+  refused.push(...await caseCollisions(git, gitDir, base, tree, added.filter((change) => zero.test(change.old_mode))));
   return { changes, refused };
 }
 
-// NTFS and HFS+ take these for `.git`: trailing dots and spaces, the short name, ignorable code points.
+// NTFS and HFS+ take these for `.git`: trailing dots and spaces, the short name, a stream, ignorable code points.
 const ignorable = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u206a-\u206f\ufeff]/g;
 
 /** Whether a path has a part that some file system takes for `.git`. */
 export const isDotGit = (path: string): boolean =>
-  path.split(/[/\\]/).some((part) => /^(\.git|git~\d+)$/i.test(part.replace(ignorable, '').replace(/::?\$.*$/, '').replace(/[. ]+$/, '')));
+  path.split(/[/\\]/).some((part) => /^(\.git|git~\d+)$/i.test(part.replace(ignorable, '').replace(/:.*$/, '').replace(/[. ]+$/, '')));
 
-/** Whether a symlink at `path` pointing to `target` leads out of the tree. */
+/** Whether a symlink at `path` pointing to `target` leads out of the tree, or may. */
 export function leavesTree(path: string, target: string): boolean {
   if (target.startsWith('/') || target.includes('\0')) return true;
   const parts = path.split('/').slice(0, -1);
+  let named = false;
   for (const part of target.split('/')) {
     if (part === '' || part === '.') continue;
-    if (part !== '..') parts.push(part);
-    else if (parts.pop() === undefined) return true;
+    if (part !== '..') {
+      parts.push(part);
+      named = true;
+    } else if (named || parts.pop() === undefined) {
+      // `..` after a name leads from wherever that name leads: it may be a symlink itself.
+      return true;
+    }
   }
   return isDotGit(parts.join('/'));
 }
 
-async function caseCollisions(git: Git, gitDir: string, tree: string, created: readonly Change[]): Promise<Vetting['refused']> {
+/** Created files and folders that some file system takes for another one: on it the one would be written through the other. */
+async function caseCollisions(
+  git: Git, gitDir: string, base: string, tree: string, created: readonly Change[],
+): Promise<Vetting['refused']> {
   if (created.length === 0) return [];
-  const all = (await git.run(['ls-tree', '-r', '-z', '--name-only', tree], { gitDir })).stdout.toString('utf8').split('\0');
-  const seen = new Map<string, number>();
+  const pathsOf = async (of: string): Promise<string[]> =>
+    (await git.run(['ls-tree', '-r', '-t', '-z', '--name-only', of], { gitDir })).stdout.toString('utf8').split('\0');
   const fold = (path: string): string => path.normalize('NFC').toLowerCase();
-  for (const path of all) seen.set(fold(path), (seen.get(fold(path)) ?? 0) + 1);
-  return created.filter((change) => (seen.get(fold(change.path)) ?? 0) > 1)
+  const seen = new Map<string, number>();
+  for (const path of await pathsOf(tree)) seen.set(fold(path), (seen.get(fold(path)) ?? 0) + 1);
+  const collides = (path: string): boolean => (seen.get(fold(path)) ?? 0) > 1;
+  const suspects = created.filter((change) => withFolders(change.path).some(collides));
+  if (suspects.length === 0) return [];
+  // Two folders that the base has already are the repository's own business.
+  const before = new Set(await pathsOf(base));
+  return suspects.filter((change) => withFolders(change.path).some((path) => collides(path) && !before.has(path)))
     .map((change) => ({ path: change.path, rule: 'differs from another path only in case' }));
 }
+
+/** A path and every folder that it lies in. */
+const withFolders = (path: string): string[] =>
+  path.split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/'));

@@ -1,9 +1,11 @@
 /** A pool of worktrees per repository. A slot is reused by reset and clean: 10–50 times faster than adding one. */
-import { mkdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstatSync, rmSync } from 'node:fs';
+import { lstat, mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Query } from '../store/database.ts';
 import type { Git } from './git.ts';
 import type { Mirrors } from './mirror.ts';
+import { removeFolder } from './remove-folder.ts';
 
 export interface Worktrees {
   /**
@@ -42,17 +44,17 @@ export function createWorktrees(git: Git, mirrors: Mirrors, query: Query, folder
     async checkout(repositoryId, holder, commit) {
       const gitDir = mirrors.pathOf(repositoryId);
       const path = join(folder, repositoryId, String(await acquire(repositoryId, holder)));
-      if (!(await usable(git, path))) {
-        await rm(path, { recursive: true, force: true });
+      await mirrors.restoreConfig(repositoryId);
+      const own = await adminFolderOf(path, gitDir);
+      // What cannot be restored is made anew.
+      const restored = own !== undefined && await restore(git, path, own, commit).then(() => true, () => false);
+      if (!restored) {
+        await removeFolder(path);
         await mkdir(join(folder, repositoryId), { recursive: true, mode: 0o700 });
-        await git.run(['worktree', 'prune'], { gitDir });
+        // No `worktree prune` before: it would take away what another mission's `add` is just making.
         await git.run(['worktree', 'add', '--quiet', '--force', '--force', '--detach', '--no-checkout', '--', path, commit], { gitDir });
+        await restore(git, path, await git.text(['-C', path, 'rev-parse', '--absolute-git-dir']), commit);
       }
-      // Whatever ran here before may have died inside git, or written anything anywhere.
-      const own = await git.text(['-C', path, 'rev-parse', '--absolute-git-dir']);
-      await rm(join(own, 'index.lock'), { force: true });
-      await git.run(['-C', path, 'reset', '--quiet', '--hard', commit]);
-      await git.run(['-C', path, 'clean', '--quiet', '-ffdx']);
       return path;
     },
     async release(repositoryId, holder) {
@@ -62,8 +64,49 @@ export function createWorktrees(git: Git, mirrors: Mirrors, query: Query, folder
   };
 }
 
-async function usable(git: Git, path: string): Promise<boolean> {
-  if (!(await stat(join(path, '.git')).then(() => true, () => false))) return false;
-  const { code } = await git.run(['-C', path, 'rev-parse', '--git-dir'], { okCodes: [128] });
-  return code === 0;
+/**
+ * The worktree's own folder in our mirror; undefined when what ran in the worktree broke or redirected the way to it.
+ * Read without git: a folder in place of the `.git` file, or another `commondir`, brings a configuration of its own, and
+ * filters in there are commands.
+ */
+async function adminFolderOf(path: string, mirror: string): Promise<string | undefined> {
+  const link = await lstat(join(path, '.git')).catch(() => undefined);
+  if (!link?.isFile()) return undefined;
+  const read = async (...parts: string[]): Promise<string> => (await readFile(join(...parts), 'utf8').catch(() => '')).trim();
+  const own = (await read(path, '.git')).replace(/^gitdir: /, '');
+  if (dirname(own) !== join(await realpath(mirror), 'worktrees')) return undefined;
+  const [back, common, head] = await Promise.all(['gitdir', 'commondir', 'HEAD'].map((name) => read(own, name)));
+  const intact = back === join(await realpath(path), '.git') && common === '../..' && /^(ref: refs\/|[0-9a-f]{40,64}$)/.test(head!);
+  return intact ? own : undefined;
+}
+
+/** Whatever ran here before may have died inside git, or written anything anywhere. */
+async function restore(git: Git, path: string, own: string, commit: string): Promise<void> {
+  const locks = (await readdir(own)).filter((name) => name.endsWith('.lock'));
+  await Promise.all(locks.map((name) => rm(join(own, name), { force: true })));
+  const [index, folders] = await Promise.all([
+    git.run(['-C', path, 'ls-files', '-z', '-v'], { okCodes: [128] }),
+    git.run(['-C', path, 'ls-tree', '-r', '-d', '-z', commit]),
+  ]);
+  // A damaged index, or flags in it that hide changes from a reset (skip-worktree, assume-unchanged).
+  const honest = index.code === 0 && index.stdout.toString('latin1').split('\0').every((line) => line === '' || line.startsWith('H '));
+  if (!honest) await rm(join(own, 'index'), { force: true });
+  restoreFolders(path, folders.stdout.toString('utf8').split('\0').filter((line) => line !== ''));
+  await git.run(['-C', path, 'reset', '--quiet', '--hard', commit]);
+  await git.run(['-C', path, 'clean', '--quiet', '-ffdx']);
+}
+
+/**
+ * What reset looks through and clean never looks into: folders replaced by symlinks, repositories made inside of tracked
+ * folders, the folders of submodules.
+ * @param entries lines of `ls-tree -d`
+ */
+function restoreFolders(path: string, entries: readonly string[]): void {
+  // Parents come first, so nothing is removed through a symlink. Synchronous: 3 ms for 500 folders instead of 20.
+  for (const entry of entries) {
+    const folder = join(path, entry.slice(entry.indexOf('\t') + 1));
+    const inTheWay = entry.startsWith('160000') || lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === false
+      ? folder : join(folder, '.git');
+    if (lstatSync(inTheWay, { throwIfNoEntry: false }) !== undefined) rmSync(inTheWay, { recursive: true, force: true });
+  }
 }

@@ -1,5 +1,6 @@
 import type { Approval } from '../domain/approval.ts';
 import type { Query } from './database.ts';
+import { toJson } from './json.ts';
 
 const columns = 'approval_id, mission_id, status, digests, required, rules, decisions, requested_at, deadline';
 
@@ -8,8 +9,8 @@ export async function saveApproval(query: Query, approval: Approval): Promise<vo
   await query(
     `INSERT INTO approvals (${columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT (approval_id) DO UPDATE SET status = EXCLUDED.status, decisions = EXCLUDED.decisions`,
-    [approval.approval_id, approval.mission_id, approval.status, JSON.stringify(approval.digests), approval.required,
-      JSON.stringify(approval.rules), JSON.stringify(approval.decisions), approval.requested_at, approval.deadline]);
+    [approval.approval_id, approval.mission_id, approval.status, toJson(approval.digests), approval.required,
+      toJson(approval.rules), toJson(approval.decisions), approval.requested_at, approval.deadline]);
 }
 
 export async function findApproval(query: Query, id: string): Promise<Approval | undefined> {

@@ -1,7 +1,7 @@
 /** The artefact store: bytes by their sha256, in a folder, indexed in PostgreSQL. */
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createHash } from 'node:crypto';
@@ -63,7 +63,7 @@ export function createArtifacts(folder: string, query: Query): Artifacts {
       const { size } = await stat(source);
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       if (await exists(path)) await rm(source, { force: true });
-      else await rename(source, path);
+      else await move(source, path);
       return index({ sha256: digest, size_bytes: size, media_type: mediaType });
     },
     async read(digest) {
@@ -77,6 +77,30 @@ export function createArtifacts(folder: string, query: Query): Artifacts {
       return row;
     },
   };
+}
+
+/** A rename, or a copy and a rename where the source lies on another file system. Synced first, as in `put`. */
+async function move(source: string, path: string): Promise<void> {
+  await sync(source);
+  try {
+    await rename(source, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    const temporary = `${path}.${randomUUID()}`;
+    await copyFile(source, temporary);
+    await sync(temporary);
+    await rename(temporary, path);
+    await rm(source, { force: true });
+  }
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false);

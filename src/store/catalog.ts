@@ -1,14 +1,12 @@
 /** The metrics catalog: `config/metrics_catalog.yaml` first, what the API defined beside it. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import type { CatalogMetric } from '../domain/metric.ts';
-import { metricDefinitionSchema, metricIdSchema } from '../domain/schema/metric.ts';
+import { fileMetricSchema, metricIdSchema } from '../domain/schema/metric.ts';
+import { readConfigFile } from './config-file.ts';
 import type { Database } from './database.ts';
 import { findMetric, fromDefinition, listMetrics } from './metrics.ts';
 
-const catalogSchema = z.strictObject({ metrics: z.record(metricIdSchema, metricDefinitionSchema) });
+const catalogSchema = z.strictObject({ metrics: z.record(metricIdSchema, fileMetricSchema) });
 
 export interface Catalog {
   /** Metrics that the file defines. */
@@ -19,13 +17,8 @@ export interface Catalog {
 
 export function createCatalog(configFolder: string, database: Database): Catalog {
   const fromFile = async (): Promise<CatalogMetric[]> => {
-    const file = join(configFolder, 'metrics_catalog.yaml');
-    const parsed = catalogSchema.safeParse(parse(await readFile(file, 'utf8')));
-    if (!parsed.success) {
-      const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-      throw new Error(`${file} is not a metrics catalog: ${issues.join('; ')}`);
-    }
-    return Object.entries(parsed.data.metrics).map(([id, definition]) => fromDefinition(id, definition, 'file'));
+    const { metrics } = await readConfigFile(configFolder, 'metrics_catalog.yaml', catalogSchema);
+    return Object.entries(metrics).map(([id, definition]) => fromDefinition(id, definition, 'file'));
   };
   return {
     fromFile,

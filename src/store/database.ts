@@ -65,16 +65,20 @@ async function once<T>(pool: pg.Pool, work: (query: Query) => Promise<T>): Promi
   const client = await pool.connect();
   let broken: Error | undefined;
   // A checked-out client that loses its server emits 'error' outside of any query.
-  const onError = (error: Error): void => { broken = error; };
+  const onError = (error: Error): void => { broken ??= error; };
   client.on('error', onError);
   try {
     await client.query('BEGIN');
     const result = await work(queryOf(client));
-    await client.query('COMMIT');
+    // PostgreSQL answers COMMIT with ROLLBACK when a statement failed and `work` went on: nothing was written then.
+    const { command } = await client.query('COMMIT');
+    if (command !== 'COMMIT') throw new Error('the transaction was rolled back: a statement in it had failed');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch((rollback: Error) => { broken = rollback; });
-    throw error;
+    // What ended the connection says more than the statements that then found it unusable.
+    const lost = broken;
+    await client.query('ROLLBACK').catch((rollback: Error) => { broken ??= rollback; });
+    throw lost ?? error;
   } finally {
     client.off('error', onError);
     client.release(broken);

@@ -1,5 +1,6 @@
 /** Results of effects by key: what makes an activity that runs twice act once. */
 import type { Query } from './database.ts';
+import { toJson } from './json.ts';
 
 /**
  * The stored result of `key`, or that of `act`, stored.
@@ -10,7 +11,7 @@ export async function once<T>(query: Query, key: string, act: () => Promise<T>):
   if (known !== undefined) return known.result;
   const result = await act();
   await query('INSERT INTO effects (key, result) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING',
-    [key, JSON.stringify(result)]);
+    [key, toJson(result)]);
   const [stored] = await query<{ result: T }>('SELECT result FROM effects WHERE key = $1', [key]);
   return stored!.result;
 }

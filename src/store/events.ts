@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { NewEvent, StoredEvent } from '../domain/event.ts';
 import { newSalt, saltedDigest } from '../ledger/canonical.ts';
 import type { Query } from './database.ts';
+import { storable, toJson } from './json.ts';
 
 /** UUID version 7 (RFC 9562): time first, so that the index grows at its end. */
 export function uuidv7(now = Date.now()): string {
@@ -23,9 +24,11 @@ export async function insertEvents(query: Query, events: readonly NewEvent[]): P
   if (events.length === 0) return new Set();
   const rows = events.map((event) => {
     const salt = newSalt();
+    // Made storable before it is digested: the digest is of what can be read back.
+    const payload = storable(event.payload);
     return {
       event_id: uuidv7(), type: event.type, actor: event.actor, ...event.subject,
-      salt, payload: event.payload, payload_digest: saltedDigest(salt, event.payload),
+      salt, payload, payload_digest: saltedDigest(salt, payload),
       idempotency_key: event.idempotency_key,
     };
   });
@@ -45,7 +48,7 @@ export async function insertEvents(query: Query, events: readonly NewEvent[]): P
        SELECT input.event_id, input.salt, input.payload FROM input JOIN fresh USING (event_id)
      )
      SELECT idempotency_key FROM fresh`,
-    [JSON.stringify(rows)]);
+    [toJson(rows)]);
   return new Set(inserted.map((row) => row.idempotency_key));
 }
 

@@ -55,11 +55,11 @@ export async function addKey(database: Database, pepper: Buffer, keyText: string
   const parts = parseKey(keyText);
   if (parts === undefined) throw new Error('not a key of ours');
   return database.registry.$transaction(async (tx) => {
-    const row = await tx.api_keys.upsert({
-      where: { key_id: parts.id },
-      create: { key_id: parts.id, secret_hmac: hmacOf(pepper, parts.secret), created_by: actor.id, ...key },
-      update: {},
+    // Not upsert: without an update it reads, then inserts, and of two processes that start at once one fails.
+    await tx.api_keys.createMany({
+      data: [{ key_id: parts.id, secret_hmac: hmacOf(pepper, parts.secret), created_by: actor.id, ...key }], skipDuplicates: true,
     });
+    const row = await tx.api_keys.findUniqueOrThrow({ where: { key_id: parts.id } });
     await insertEvents((text, params = []) => tx.$queryRawUnsafe(text, ...params), [{
       type: 'key.added', actor, subject: noSubject,
       payload: { key_id: row.key_id, principal_id: row.principal_id, kind: row.kind, role: row.role },

@@ -3,6 +3,7 @@ import type { Principal } from '../domain/actor.ts';
 import type { CatalogMetric } from '../domain/metric.ts';
 import type { MetricDefinition } from '../domain/schema/metric.ts';
 import type { Database, Query } from './database.ts';
+import { toJson } from './json.ts';
 
 export interface MetricSample {
   value: number;
@@ -40,8 +41,15 @@ export async function saveMetric(
     `INSERT INTO metrics (metric_id, definition, updated_by) VALUES ($1, $2, $3)
      ON CONFLICT (metric_id) DO UPDATE SET definition = EXCLUDED.definition, updated_by = EXCLUDED.updated_by,
        updated_at = clock_timestamp()
-     RETURNING (xmax = 0) AS created`, [metricId, JSON.stringify(definition), by]);
+     RETURNING (xmax = 0) AS created`, [metricId, toJson(definition), by]);
   return row!.created ? 'created' : 'updated';
+}
+
+/** A sample that we measured ourselves at a tick of a window. */
+export async function insertMeasured(query: Query, metricId: string, source: string, value: number, at: string): Promise<void> {
+  await query(
+    `INSERT INTO metric_samples (metric_id, at, value, source, pushed_by, pushed_role)
+     VALUES ($1, $2, $3, $4, 'mission-control', 'system')`, [metricId, at, value, source]);
 }
 
 export async function insertSamples(
@@ -52,7 +60,7 @@ export async function insertSamples(
     `INSERT INTO metric_samples (metric_id, at, value, observed_revision, source, pushed_by, pushed_role)
      SELECT $1, at, value, observed_revision, 'push', $3, $4
        FROM jsonb_to_recordset($2::jsonb) AS r(at timestamptz, value double precision, observed_revision text)`,
-    [metricId, JSON.stringify(samples), by.id, by.role]);
+    [metricId, toJson(samples), by.id, by.role]);
 }
 
 /** The newest sample not later than `until`. */

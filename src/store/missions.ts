@@ -7,6 +7,7 @@ import type { StageRecord } from '../domain/stages.ts';
 import { nextNumber } from './counters.ts';
 import type { Query } from './database.ts';
 import { insertEvents } from './events.ts';
+import { storable, toJson } from './json.ts';
 
 export interface MissionRow extends MissionState {
   mission_id: string;
@@ -46,10 +47,14 @@ export async function insertMission(query: Query, mission: MissionPackage, execu
     `INSERT INTO missions (mission_id, package, mission_type, subsystem_id, severity, severity_rank, assigned_to, labels,
        repository_id, parent_mission_id, status, context, created_by, created_at, updated_at, execute_requested_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13, $13, CASE WHEN $14 THEN $13::timestamptz END)`,
-    [mission.mission_id, JSON.stringify(mission), mission.mission_type, mission.subsystem_id, mission.severity,
+    [mission.mission_id, toJson(mission), mission.mission_type, mission.subsystem_id, mission.severity,
       severityRank(mission.severity), mission.assigned_to, mission.labels, mission.workspace.repository_id,
-      mission.parent_mission_id, JSON.stringify(mission.context), mission.created_by, mission.created_at,
+      mission.parent_mission_id, toJson(mission.context), mission.created_by, mission.created_at,
       executeRequested]);
+  if (mission.workspace.dependencies.length > 0) {
+    await query('INSERT INTO mission_dependencies (mission_id, depends_on) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING',
+      [mission.mission_id, mission.workspace.dependencies]);
+  }
 }
 
 export async function findMission(query: Query, id: string): Promise<MissionRow | undefined> {
@@ -98,6 +103,21 @@ export async function countByStatus(query: Query): Promise<Record<string, number
   return Object.fromEntries(rows.map((row) => [row.status, row.count]));
 }
 
+/** Missions that this one waits for, with their status. */
+export async function dependenciesOf(query: Query, id: string): Promise<{ mission_id: string; status: MissionStatus }[]> {
+  return query<{ mission_id: string; status: MissionStatus }>(
+    `SELECT m.mission_id, m.status FROM mission_dependencies d JOIN missions m ON m.mission_id = d.depends_on
+      WHERE d.mission_id = $1 ORDER BY m.created_seq`, [id]);
+}
+
+/** Started missions that wait for this one. */
+export async function runningDependents(query: Query, id: string): Promise<string[]> {
+  const rows = await query<{ mission_id: string }>(
+    `SELECT m.mission_id FROM mission_dependencies d JOIN missions m USING (mission_id)
+      WHERE d.depends_on = $1 AND m.status = 'in_progress'`, [id]);
+  return rows.map((row) => row.mission_id);
+}
+
 /** Marks that somebody wants it run; the reconciler starts what is marked and not started. */
 export async function requestExecution(query: Query, id: string): Promise<boolean> {
   const rows = await query(
@@ -138,7 +158,7 @@ export async function applyRecord(query: Query, record: MissionRecord): Promise<
   };
   const params: unknown[] = [record.mission_id, record.seq];
   const sets = Object.entries(changes).map(([column, value]) => {
-    params.push(jsonColumns.has(column) && value !== null ? JSON.stringify(value) : value);
+    params.push(jsonColumns.has(column) && value !== null ? toJson(value) : storable(value));
     return `${column} = $${params.length}`;
   });
   let guard = '';
@@ -158,7 +178,7 @@ export async function applyRecord(query: Query, record: MissionRecord): Promise<
               ended_at timestamptz, duration_ms integer, reason text, evidence jsonb)
        ON CONFLICT (mission_id, name, attempt) DO UPDATE SET status = EXCLUDED.status, ended_at = EXCLUDED.ended_at,
          duration_ms = EXCLUDED.duration_ms, reason = EXCLUDED.reason, evidence = EXCLUDED.evidence`,
-      [record.mission_id, JSON.stringify(record.stages)]);
+      [record.mission_id, toJson(record.stages)]);
   }
   await insertEvents(query, record.events);
   return true;

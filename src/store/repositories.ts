@@ -4,6 +4,7 @@ import type { RepositorySettings } from '../domain/commands.ts';
 import { noSubject } from '../domain/event.ts';
 import type { Database, Query } from './database.ts';
 import { insertEvents } from './events.ts';
+import { toJson } from './json.ts';
 
 export interface Repository {
   repository_id: string;
@@ -29,7 +30,7 @@ export async function registerRepository(database: Database, input: NewRepositor
       `INSERT INTO repositories (repository_id, name, origin, kind, default_branch, settings, created_by)
        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (origin) DO NOTHING RETURNING *`,
       [`repo_${randomUUID().slice(0, 8)}`, input.name, input.origin, input.kind, input.default_branch,
-        JSON.stringify(input.settings), actor.id]);
+        toJson(input.settings), actor.id]);
     if (row === undefined) return (await findByOrigin(query, input.origin))!;
     await insertEvents(query, [{
       type: 'repository.registered', actor, subject: noSubject,

@@ -2,26 +2,30 @@
  * A coding mission: from symptoms to a proved landing. Stages run top to bottom; every one is durable.
  * What a stage does is an activity's business, how it is run and recorded is `openMission`'s; this is the story.
  */
-import {
-  allHandlersFinished, CancellationScope, ChildWorkflowCancellationType, condition, executeChild, isCancellation, log, ParentClosePolicy,
-} from '@temporalio/workflow';
-import type { CommitRef, FrozenContext, TestsResult } from '../domain/coding.ts';
+import { allHandlersFinished, CancellationScope, condition, isCancellation, log } from '@temporalio/workflow';
+import type { AgentResult } from '../activities/agent.ts';
+import type { CommandAgent, EarlierAttempt } from '../domain/agent.ts';
+import type { AppliedCandidate, CommitRef, FrozenContext, TestsResult } from '../domain/coding.ts';
 import type { LandingResult } from '../domain/landing.ts';
-import type { MissionPackage, PatchCandidate } from '../domain/mission-package.ts';
+import type { MissionPackage } from '../domain/mission-package.ts';
 import type { MissionOutcome, MissionStatus } from '../domain/mission.ts';
 import { ruleOnApproval } from '../domain/policy.ts';
 import { codingStages, type EvidenceRef, type StageOutcome } from '../domain/stages.ts';
 import type { CapaSource } from '../domain/capa.ts';
-import { cleanUp, onHost, record } from './activities.ts';
+import { cleanUp, main, onHost, record } from './activities.ts';
 import { openApprovalGate, type ApprovalGate } from './approval-gate.ts';
+import { openDependencies } from './dependencies.ts';
 import { MissionAborted, MissionEscalated } from './interrupts.ts';
 import { openLanding, type Landing } from './landing.ts';
 import { openMission, type Mission } from './mission.ts';
-import { observationWindow, type ObservationResult } from './observation-window.ts';
+import { openObservation, type Landed, type Observation, type Observed } from './observing.ts';
 
 export interface CodingMissionInput { package: MissionPackage }
 
 export interface MissionEnd { status: MissionStatus; outcome: MissionOutcome; reason: string }
+
+/** How often an unregistered agent is looked for again. */
+const agentLookMs = 60_000;
 
 /** A candidate that passed every stage up to the approval. */
 interface Proven {
@@ -30,25 +34,25 @@ interface Proven {
   vanished: string[];
 }
 
-type Landed = Extract<LandingResult, { kind: 'landed' }>;
-
 export async function codingMission({ package: pack }: CodingMissionInput): Promise<MissionEnd> {
   const mission = openMission(pack);
-  const approvals = openApprovalGate(mission);
-  const landing = openLanding(mission);
+  const ways = { approvals: openApprovalGate(mission), landing: openLanding(mission), observation: openObservation(mission) };
+  const dependencies = openDependencies(mission);
   let host: string | null = null;
   let end: MissionEnd;
   try {
     mission.change({ status: 'in_progress', started_at: new Date().toISOString() });
     mission.note('mission.started', {});
+    await dependencies.resolved();
     host = await record.chooseHost();
-    end = await run(mission, approvals, landing, host);
+    end = await run(mission, ways, host);
   } catch (error) {
     end = await endOf(mission, error);
   }
   const hostQueue = host;
   await CancellationScope.nonCancellable(async () => {
     await finish(mission, end);
+    await main.tellDependents(pack.mission_id);
     if (hostQueue !== null) await release(pack, hostQueue);
     // An update that was accepted gets its answer.
     await condition(allHandlersFinished);
@@ -56,7 +60,10 @@ export async function codingMission({ package: pack }: CodingMissionInput): Prom
   return end;
 }
 
-async function run(mission: Mission, approvals: ApprovalGate, landing: Landing, host: string): Promise<MissionEnd> {
+/** The ways a mission deals with people and with the queue; each registers its message handlers when it is opened. */
+interface Ways { approvals: ApprovalGate; landing: Landing; observation: Observation }
+
+async function run(mission: Mission, ways: Ways, host: string): Promise<MissionEnd> {
   const pack = mission.package;
   const { workspace, acceptance_criteria: criteria } = pack;
   const work = (attempt: number) => ({ mission_id: pack.mission_id, attempt, repository_id: workspace.repository_id });
@@ -76,31 +83,61 @@ async function run(mission: Mission, approvals: ApprovalGate, landing: Landing, 
     return reportOnly(mission, pack.trust_requirements.memory_write_scope);
   }
 
-  const approved = await approve(mission, approvals, context, proven);
+  const approved = await approve(mission, ways.approvals, context, proven);
   if (approved !== null) return approved;
 
-  const landed = await mergeProven(mission, landing, host, context, proven);
+  const landed = await mergeProven(mission, ways.landing, host, context, proven);
   if (!('commit' in landed)) return escalate(mission, landed.source, landed.reason);
 
-  const observed = await mission.stage('observation_window', () => observe(mission, landed));
-  return settle(mission, landing, host, context, landed, observed);
+  const observed = await observe(mission, ways.observation, landed);
+  return settle(mission, ways, host, context, landed, observed);
 }
 
-/** Every given candidate in order; the reason of each that failed when none is proved. */
+/** Every given candidate in order, then the agent, as often as its budget allows; the reason of each when none is proved. */
 async function firstProven(mission: Mission, host: string, context: FrozenContext): Promise<Proven | string> {
-  const failures: string[] = [];
-  for (const [index, candidate] of mission.package.workspace.patch_candidates.entries()) {
-    const result = await prove(mission, host, context, candidate, index + 1);
+  const { patch_candidates: given } = mission.package.workspace;
+  const failures: EarlierAttempt[] = [];
+  const failed = (reason: string): void => {
+    const log = mission.stages().findLast((stage) => stage.status === 'failed')?.evidence.find((item) => item.kind === 'log');
+    failures.push({ attempt: failures.length + 1, reason, log: log?.sha256 ?? null });
+    mission.remember({ action: `candidate ${failures.length}`, result: reason });
+  };
+  for (const candidate of given) {
+    const result = await prove(mission, host, context, failures.length + 1, async () => ({ outcome: 'passed', reason: null, evidence: [], candidate }));
     if (typeof result !== 'string') return result;
-    failures.push(`candidate ${index + 1}: ${result}`);
-    mission.remember({ action: `candidate ${index + 1}`, result });
+    failed(result);
   }
-  return failures.length === 0 ? 'no candidate was given' : `no candidate is proved: ${failures.join(' | ')}`;
+  const agent = await assignedAgent(mission);
+  for (let turn = 1; agent !== null && turn <= agent.max_attempts; turn += 1) {
+    const result = await prove(mission, host, context, failures.length + 1, (attempt) => onHost(host).runAgent({
+      mission_id: mission.package.mission_id, attempt, repository_id: mission.package.workspace.repository_id, agent,
+      base: context.base, setup: context.settings.commands.setup ?? null, mission: mission.package, agent_attempt: turn, earlier: failures,
+    }));
+    if (typeof result !== 'string') return result;
+    const again = turn > 1 && failures.at(-1)?.reason === result;
+    failed(result);
+    if (again) return `${agent.id} failed the same way twice in a row: ${result}`;
+  }
+  return `no candidate is proved: ${failures.map(({ attempt, reason }) => `candidate ${attempt}: ${reason}`).join(' | ')}`;
+}
+
+/** The command agent that the mission is assigned to; waits for its registration when nothing else could be tried. */
+async function assignedAgent(mission: Mission): Promise<CommandAgent | null> {
+  const { assigned_to: id, workspace } = mission.package;
+  if (id === null) return null;
+  for (;;) {
+    const agent = await record.findAgent(id);
+    if (agent !== null || workspace.patch_candidates.length > 0) return agent;
+    await mission.waitForRetry({
+      kind: 'agent', reason: `${id} is not registered and no candidate was given`,
+      who: `whoever registers ${id} in config/agents.yaml; an operator may retry or abort`, on_deadline: 'it is looked for again',
+    }, agentLookMs);
+  }
 }
 
 /** Stages 3 to 7 for one candidate; a string says why it is not proved. */
 async function prove(
-  mission: Mission, host: string, context: FrozenContext, given: PatchCandidate, number: number,
+  mission: Mission, host: string, context: FrozenContext, number: number, source: (attempt: number) => Promise<AgentResult>,
 ): Promise<Proven | string> {
   const pack = mission.package;
   const { commands, stress_thresholds, protected_paths } = context.settings;
@@ -108,11 +145,16 @@ async function prove(
   const setup = commands.setup ?? null;
   const work = (attempt: number) => ({ mission_id: pack.mission_id, attempt, repository_id, base: context.base });
 
-  const patched = await mission.stage('branch_and_patch', (attempt) => onHost(host).applyCandidate({
-    ...work(attempt), candidate: given, number,
-    protected_paths: [...new Set([...context.policy.protected_paths, ...protected_paths])],
-    commit_time: pack.created_at, message: commitMessage(pack, `Candidate ${number}`),
-  }));
+  const patched = await mission.stage('branch_and_patch', async (attempt): Promise<AppliedCandidate> => {
+    const given = await source(attempt);
+    if (given.candidate === null) return { ...given, candidate: null };
+    const applied = await onHost(host).applyCandidate({
+      ...work(attempt), candidate: given.candidate, number,
+      protected_paths: [...new Set([...context.policy.protected_paths, ...protected_paths])],
+      commit_time: pack.created_at, message: commitMessage(pack, `Candidate ${number}`),
+    });
+    return { ...applied, evidence: [...given.evidence, ...applied.evidence] };
+  });
   if (patched.candidate === null) return patched.reason ?? 'the patch was refused';
   const candidate = patched.candidate;
 
@@ -233,48 +275,40 @@ function landingOutcome(result: Exclude<LandingResult, { kind: 'blocked' }>): St
   }
 }
 
-/** Stage 10, in a workflow of its own: it has its own history, and can be looked at and steered by itself. */
-async function observe(mission: Mission, landed: Landed): Promise<ObservationResult & StageOutcome> {
-  const pack = mission.package;
-  const result = await executeChild(observationWindow, {
-    workflowId: `${pack.mission_id}:observation`,
-    args: [{
-      mission_id: pack.mission_id, spec: pack.acceptance_criteria.observation_window, t0: Date.now(),
-      revision: landed.commit, author: pack.created_by, next_tick: 0, samples: [],
-    }],
-    workflowTaskTimeout: '3s',
-    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-    cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+/** Stage 10. */
+async function observe(mission: Mission, observation: Observation, landed: Landed): Promise<Observed> {
+  let observed: Observed | undefined;
+  await mission.stage('observation_window', async () => {
+    observed = await observation.observe(landed);
+    const { verdict, reason, evidence } = observed;
+    return { outcome: verdict === 'PASSED' ? 'passed' : 'failed', reason: `${verdict}: ${reason}`, evidence };
   });
-  const { verdict, unobserved, reason } = result.verdict;
-  mission.note('observation.ended', { verdict, unobserved, reason });
-  return { ...result, outcome: verdict === 'PASSED' ? 'passed' : 'failed', reason: `${verdict}: ${reason}` };
+  return observed!;
 }
 
 /** Stage 11. Only PASSED resolves; what could not be judged is held for a person, then treated as the window says. */
 async function settle(
-  mission: Mission, landing: Landing, host: string, context: FrozenContext, landed: Landed, observed: ObservationResult,
+  mission: Mission, ways: Ways, host: string, context: FrozenContext, landed: Landed, observed: Observed,
 ): Promise<MissionEnd> {
   const pack = mission.package;
   const spec = pack.acceptance_criteria.observation_window;
-  const { verdict, reason } = observed.verdict;
   let end: MissionEnd | undefined;
   await mission.stage('resolve_or_rollback', async (attempt) => {
+    let { verdict, reason, evidence } = observed;
+    if (verdict !== 'PASSED' && verdict !== 'FAILED' && spec.on_inconclusive !== 'rollback') {
+      const held = await ways.observation.hold(landed, observed);
+      if (held === 'deadline' && spec.on_deadline === 'escalate') {
+        end = await escalate(mission, 'escalation', `the observation window could not judge and nobody decided: ${reason}`);
+        return { outcome: 'failed', reason, evidence };
+      }
+      if (held === 'deadline') reason = `nobody decided in time: ${verdict}: ${reason}`;
+      else ({ verdict, reason, evidence } = held);
+    }
     if (verdict === 'PASSED') {
       end = { status: 'resolved', outcome: 'landed', reason };
-      return { outcome: 'passed', reason, evidence: observed.evidence };
+      return { outcome: 'passed', reason, evidence };
     }
-    if (verdict !== 'FAILED' && spec.on_inconclusive === 'hold') {
-      await mission.wait({
-        kind: 'observation', reason: `${verdict}: ${reason}`, who: 'nobody yet: at the deadline the window decides',
-        on_deadline: spec.on_deadline,
-      }, () => false, spec.decision_deadline_minutes * 60_000);
-      if (spec.on_deadline === 'escalate') {
-        end = await escalate(mission, 'escalation', `the observation window could not judge and nobody decided: ${reason}`);
-        return { outcome: 'failed', reason, evidence: observed.evidence };
-      }
-    }
-    const reverted = await landing.land({
+    const reverted = await ways.landing.land({
       ...landingBase(pack, host, context), kind: 'revert', head: landed.commit, base: landed.commit,
       tested_trees: [landed.onto.tree], approved_tree: landed.onto.tree, patch_id: '',
       message: commitMessage(pack, `Revert ${pack.mission_id}`, `This reverts commit ${landed.commit}: ${reason}`),

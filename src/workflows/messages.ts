@@ -26,8 +26,18 @@ export const abort = defineUpdate<SteerAnswer, [SteerInput]>('abort');
 export const retry = defineUpdate<SteerAnswer, [SteerInput]>('retry');
 export const decide = defineUpdate<{ approval_id: string; status: ApprovalStatus }, [DecideInput]>('decide');
 
+/** A person's word on an observation window. Only a held one can be resolved; rolling back is always possible. */
+export interface ObservationDecision {
+  principal: Principal;
+  decision: 'resolve' | 'rollback' | 'extend';
+  reason: string;
+  valid_until: string;
+}
+export const decideObservation = defineUpdate<SteerAnswer, [ObservationDecision]>('decideObservation');
+
 export const state = defineQuery<Omit<MissionState, 'updated_at'> & { stages: StageRecord[] }>('state');
 
 // Signals between our own workflows: facts, nobody waits for an answer.
 export const enqueueLanding = defineSignal<[LandingRequest]>('enqueueLanding');
+export const dependencyEnded = defineSignal<[string]>('dependencyEnded');
 export const landingResult = defineSignal<[LandingResult]>('landingResult');

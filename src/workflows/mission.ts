@@ -52,6 +52,8 @@ export interface Mission {
   /** Writes everything noted so far in one transaction. */
   flush(): Promise<void>;
   stages(): readonly StageRecord[];
+  /** Why the mission is being aborted, or null. */
+  abortReason(): string | null;
 }
 
 const now = (): string => new Date().toISOString();
@@ -308,7 +310,7 @@ export function openMission(pack: MissionPackage): Mission {
     validator(input) {
       checkFresh(input);
       const kind = state.waiting_on?.kind;
-      if (kind !== 'operator' && kind !== 'landing') {
+      if (kind !== 'operator' && kind !== 'landing' && kind !== 'agent') {
         refuse('MISSION_NOT_WAITING', `${missionId} waits for ${kind ?? 'nothing'}; there is nothing to retry`);
       }
     },
@@ -317,6 +319,7 @@ export function openMission(pack: MissionPackage): Mission {
   return {
     package: pack, state, stage: runStage, wait, waitThrough, change, note, flush,
     stages: () => stages,
+    abortReason: () => (abortRequest === null ? null : abortRequest.reason ?? 'aborted'),
     skip(name, reason) {
       const stage = begin(name);
       end(stage, { outcome: 'skipped', reason, evidence: [] });

@@ -1,6 +1,6 @@
 /** The real thing in one process: api and worker on a real Temporal server, a real database and real git. */
 import { openSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import pg from 'pg';
@@ -20,7 +20,7 @@ import { createClient } from '../../src/engine/client.ts';
 import { createGit } from '../../src/git/git.ts';
 import { createMirrors } from '../../src/git/mirror.ts';
 import { openHome, pepperOf } from '../../src/home.ts';
-import { workflowBundle } from '../../src/project.ts';
+import { projectRoot, workflowBundle } from '../../src/project.ts';
 import { createArtifacts } from '../../src/store/artifacts.ts';
 import { createCatalog } from '../../src/store/catalog.ts';
 import { addKey, newKeyText } from '../../src/store/keys.ts';
@@ -38,13 +38,15 @@ export const testMetric = 'test.errors';
 export async function startSystem() {
   const home = temporaryFolder();
   await openHome(home);
+  const configFolder = join(home, 'config');
+  await cp(join(projectRoot, 'config'), configFolder, { recursive: true });
   const db = await copyDatabase();
   const [port, uiPort] = [await freePort(0), await freePort(0)];
   const server = temporalServer(inject('temporalBinary'), join(home, 'temporal.sqlite'), port, uiPort, 'default', 'normal');
   const log = openSync(join(home, 'temporal.log'), 'a');
   const temporalProcess = server.spawn([log, log]);
   await server.ready(AbortSignal.timeout(30_000));
-  const config: Config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: db.url, TEMPORAL_ADDRESS: server.address, MISSION_CONTROL_ENVIRONMENT: 'test' });
+  const config: Config = readConfig({ MISSION_CONTROL_HOME: home, MISSION_CONTROL_CONFIG: configFolder, DATABASE_URL: db.url, TEMPORAL_ADDRESS: server.address, MISSION_CONTROL_ENVIRONMENT: 'test' });
 
   const pepper = await pepperOf(home);
   const temporal = await createClient(config.temporal);
@@ -64,15 +66,16 @@ export async function startSystem() {
   await listener.query('LISTEN mission_control_events');
 
   const keys = new Map<string, string>();
-  /** Signs in as somebody, made when first named. */
-  async function as(id: string, role: Role, kind: PrincipalKind = role === 'agent' ? 'agent' : 'person'): Promise<ApiClient> {
+  async function keyOf(id: string, role: Role, kind: PrincipalKind = role === 'agent' ? 'agent' : 'person'): Promise<string> {
     const key = keys.get(`${id}:${role}`) ?? newKeyText();
     if (!keys.has(`${id}:${role}`)) {
       keys.set(`${id}:${role}`, key);
       await addKey(db.database, pepper, key, { principal_id: id, role, kind, name: 'test', expires_at: null }, systemActor('test'));
     }
-    return createApi(url, key);
+    return key;
   }
+  /** Signs in as somebody, made when first named. */
+  const as = async (...who: Parameters<typeof keyOf>): Promise<ApiClient> => createApi(url, await keyOf(...who));
   const admin = await as('root', 'admin');
   await admin.put(`/mission-control/metrics/${testMetric}`, { comparator: '<', target: 1 });
 
@@ -97,6 +100,9 @@ export async function startSystem() {
   const system = {
     home, config, url, app, db, temporal, pepper, artifacts, git, as, until,
     reader: admin,
+    headers: async (...who: Parameters<typeof keyOf>): Promise<{ authorization: string }> => ({ authorization: `Bearer ${await keyOf(...who)}` }),
+    /** Replaces one file of this system's own configuration folder. */
+    configure: (file: string, text: string): Promise<void> => writeFile(join(configFolder, file), text),
     async startWorker(): Promise<void> {
       worker = await startWorker(config, db.url, { code }, silent);
     },

@@ -79,6 +79,16 @@ CREATE TABLE api_keys (
   revoked_at   timestamptz(3)
 );
 
+-- Ed25519 public keys that mission packages may be signed with.
+CREATE TABLE signing_keys (
+  key_id       text PRIMARY KEY,
+  principal_id text NOT NULL,
+  public_key   text NOT NULL UNIQUE,
+  created_by   text NOT NULL,
+  created_at   timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
+  revoked_at   timestamptz(3)
+);
+
 CREATE TABLE missions (
   mission_id           text PRIMARY KEY,
   -- Creation order: the keyset of lists. Ids do not sort as text.
@@ -119,6 +129,14 @@ CREATE INDEX missions_status ON missions (status, created_seq DESC);
 CREATE INDEX missions_subsystem ON missions (subsystem_id, created_seq DESC);
 CREATE INDEX missions_severity ON missions (severity, created_seq DESC);
 CREATE INDEX missions_unstarted ON missions (execute_requested_at) WHERE status = 'open' AND execute_requested_at IS NOT NULL;
+
+-- Missions that must be resolved before another may start its work.
+CREATE TABLE mission_dependencies (
+  mission_id text NOT NULL REFERENCES missions (mission_id),
+  depends_on text NOT NULL REFERENCES missions (mission_id),
+  PRIMARY KEY (mission_id, depends_on)
+);
+CREATE INDEX mission_dependencies_on ON mission_dependencies (depends_on);
 
 CREATE TABLE mission_stages (
   mission_id  text NOT NULL REFERENCES missions (mission_id),
@@ -177,13 +195,15 @@ CREATE INDEX metric_samples_series ON metric_samples (metric_id, at DESC);
 -- One row per tick and metric of an observation window; the judge reads these.
 CREATE TABLE window_samples (
   mission_id text NOT NULL REFERENCES missions (mission_id),
+  -- Which window of the mission, from 1: an extension is a window of its own.
+  window_no  integer NOT NULL,
   metric_id  text NOT NULL,
   tick       integer NOT NULL,
   at         timestamptz(3) NOT NULL,
   kind       text NOT NULL,
   value      double precision,
   reason     text,
-  PRIMARY KEY (mission_id, metric_id, tick)
+  PRIMARY KEY (mission_id, window_no, metric_id, tick)
 );
 
 CREATE TABLE capas (

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { keeperScript } from '../../project.ts';
 import { failure } from '../../engine/failure.ts';
+import { removeFolder } from '../../git/remove-folder.ts';
 
 export interface RunRequest {
   argv: readonly string[];
@@ -65,7 +66,7 @@ export function createProcessRunner(scratch: string): ProcessRunner {
         await rm(outputFile, { force: true });
         throw error;
       } finally {
-        await rm(folder, { recursive: true, force: true });
+        await removeFolder(folder);
       }
     },
   };

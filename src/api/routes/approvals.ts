@@ -1,12 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { approvalStatuses } from '../../domain/approval.ts';
+import { text } from '../../domain/schema/text.ts';
 import { findApproval, listApprovals } from '../../store/approvals.ts';
 import * as messages from '../../workflows/messages.ts';
 import type { ApiDeps } from '../context.ts';
 import { update, validUntil } from '../engine.ts';
 import { Problem } from '../problem.ts';
-import { answers, approvalDigestsSchema, approvalSchema, limitQuery, listOf } from '../schemas.ts';
+import { answers, approvalDigestsSchema, approvalSchema, idText, limitQuery, listOf } from '../schemas.ts';
 
 export const approvalRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
   const { query } = deps.database;
@@ -16,7 +17,7 @@ export const approvalRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
     schema: {
       tags: ['approvals'], summary: 'Approvals, newest first',
       querystring: z.strictObject({
-        status: z.enum(approvalStatuses).optional(), mission_id: z.string().max(100).optional(), limit: limitQuery,
+        status: z.enum(approvalStatuses).optional(), mission_id: idText.optional(), limit: limitQuery,
       }),
       response: answers(200, listOf(approvalSchema)),
     },
@@ -31,9 +32,9 @@ export const approvalRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
       schema: {
         tags: ['approvals'],
         summary: decision === 'approve' ? 'Agree to exactly this tree and evidence' : 'Refuse this change',
-        params: z.strictObject({ approval_id: z.string().min(1).max(100) }),
+        params: z.strictObject({ approval_id: idText }),
         // The digests that the approver was shown; left out, they are those of this approval id.
-        body: z.strictObject({ reason: z.string().min(1).max(2_000), digests: approvalDigestsSchema.optional() }),
+        body: z.strictObject({ reason: text(2_000), digests: approvalDigestsSchema.optional() }),
         response: answers(200, z.object({ approval_id: z.string(), status: z.enum(approvalStatuses) })),
       },
     }, async (request) => {

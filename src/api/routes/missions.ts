@@ -4,6 +4,7 @@ import { actorOf } from '../../domain/actor.ts';
 import { noSubject } from '../../domain/event.ts';
 import { isTerminal, missionStatuses, missionTypes, severities } from '../../domain/mission.ts';
 import { createMissionSchema } from '../../domain/schema/mission-package.ts';
+import { text } from '../../domain/schema/text.ts';
 import { insertEvents, timelineOf } from '../../store/events.ts';
 import {
   abortUnstarted, findMission, listMissions, requestExecution, stagesOf, type MissionRow,
@@ -16,17 +17,21 @@ import { ensureStarted, update, validUntil } from '../engine.ts';
 import { detailOf, summaryOf } from '../mission-view.ts';
 import { Problem } from '../problem.ts';
 import {
-  answers, evidenceSchema, limitQuery, listOf, missionDetailSchema, missionIdParams, missionPageSchema, reasonBody,
+  answers, evidenceSchema, limitQuery, listOf, missionDetailSchema, missionIdParams, missionPageSchema, moment, reasonBody,
   stageSchema, steerAnswerSchema,
 } from '../schemas.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest { sentBody: unknown }
+}
 
 const idempotencyHeaders = z.object({ 'idempotency-key': z.string().min(1).max(255).optional() });
 
 const listQuery = z.strictObject({
   status: z.enum(missionStatuses).optional(), severity: z.enum(severities).optional(),
-  subsystem_id: z.string().max(200).optional(), mission_type: z.enum(missionTypes).optional(),
-  assigned_to: z.string().max(200).optional(), label: z.string().max(200).optional(),
-  created_after: z.iso.datetime({ offset: true }).optional(), created_before: z.iso.datetime({ offset: true }).optional(),
+  subsystem_id: text(200, 0).optional(), mission_type: z.enum(missionTypes).optional(),
+  assigned_to: text(200, 0).optional(), label: text(200, 0).optional(),
+  created_after: moment.optional(), created_before: moment.optional(),
   limit: limitQuery, cursor: z.string().max(500).optional(),
 });
 
@@ -46,14 +51,17 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
 
   app.post('/missions', {
     config: { permission: 'mission:create' },
+    // Signatures are over the body as it was sent, before defaults are filled in.
+    preValidation: async (request) => { request.sentBody = request.body; },
     schema: {
       tags: ['missions'], summary: 'Hand in a mission', body: createMissionSchema, headers: idempotencyHeaders,
       response: answers(201, missionDetailSchema),
     },
   }, async (request, reply) => {
-    const mission = await createMission(deps, request.body, request.principal, request.headers['idempotency-key']);
+    const mission = await createMission(deps, { body: request.body, sent: request.sentBody as object }, request.principal, request.headers['idempotency-key']);
     // A failed start is no failed create: the reconciler starts what is asked for and not started.
-    if (request.body.execute) {
+    // The row decides whether it may start: Temporal forgets ended workflows, and a key may be sent again after that.
+    if (request.body.execute && (await missionOf(mission.mission_id)).status === 'open') {
       await ensureStarted(deps, mission).catch((error: Error) =>
         request.log.warn({ event: 'mission.start_deferred', mission_id: mission.mission_id, reason: error.message }));
     }
@@ -138,6 +146,9 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
           idempotency_key: `${mission_id}:execute_requested`,
         }]);
       });
+      // An abort may have come between; only what the row still asks for is started.
+      const now = await missionOf(mission_id);
+      if (isTerminal(now.status)) throw new Problem(409, 'MISSION_ENDED', `${mission_id} is ${now.status}`);
       await ensureStarted(deps, row.package);
     }
     reply.code(202);
@@ -148,7 +159,7 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     config: { permission: 'mission:steer' },
     schema: {
       tags: ['steering'], summary: 'End it', params: missionIdParams,
-      body: z.strictObject({ reason: z.string().min(1).max(2_000) }), response: answers(202, steerAnswerSchema),
+      body: z.strictObject({ reason: text(2_000) }), response: answers(202, steerAnswerSchema),
     },
   }, async (request, reply) => {
     const { mission_id } = request.params;
@@ -172,7 +183,7 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     config: { permission: 'mission:steer' },
     schema: {
       tags: ['steering'], summary: 'Pause it at the next boundary, or now', params: missionIdParams,
-      body: z.strictObject({ mode: z.enum(['boundary', 'now']).default('boundary'), reason: z.string().min(1).max(2_000).optional() }),
+      body: z.strictObject({ mode: z.enum(['boundary', 'now']).default('boundary'), reason: text(2_000).optional() }),
       response: answers(202, steerAnswerSchema),
     },
   }, async (request, reply) => {
@@ -199,6 +210,20 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
       return { mission_id, ...await update(deps, mission_id, message, input) };
     });
   }
+
+  app.post('/missions/:mission_id/observation', {
+    config: { permission: 'mission:observe' },
+    schema: {
+      tags: ['steering'], summary: 'Decide about its observation: resolve what is held, roll back at any time, or watch for one more window',
+      params: missionIdParams, body: z.strictObject({ decision: z.enum(['resolve', 'rollback', 'extend']), reason: text(2_000) }),
+      response: answers(202, steerAnswerSchema),
+    },
+  }, async (request, reply) => {
+    const { mission_id } = request.params;
+    await running(mission_id);
+    reply.code(202);
+    return { mission_id, ...await update(deps, mission_id, messages.decideObservation, { ...request.body, principal: request.principal, valid_until: validUntil() }) };
+  });
 
   /** @throws Problem unless the mission is there and has not ended; or, unless allowed, has not started */
   async function running(id: string, options: { orUnstarted: boolean } = { orUnstarted: false }): Promise<void> {

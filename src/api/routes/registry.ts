@@ -5,6 +5,7 @@ import { actorOf, principalKinds, roles } from '../../domain/actor.ts';
 import { noSubject } from '../../domain/event.ts';
 import { metricDefinitionSchema, metricIdSchema, observationInputSchema } from '../../domain/schema/metric.ts';
 import { createRepositorySchema } from '../../domain/schema/repository.ts';
+import { text } from '../../domain/schema/text.ts';
 import { digestOf } from '../../ledger/canonical.ts';
 import { findCapa, listCapas, openCapa } from '../../store/capas.ts';
 import { insertEvents, uuidv7 } from '../../store/events.ts';
@@ -15,7 +16,7 @@ import { listRepositories } from '../../store/repositories.ts';
 import type { ApiDeps } from '../context.ts';
 import { Problem } from '../problem.ts';
 import { createRepository } from '../repositories.ts';
-import { answers, capaSchema, keySchema, limitQuery, listOf, metricSchema, repositorySchema } from '../schemas.ts';
+import { answers, capaSchema, idText, keySchema, limitQuery, listOf, metricSchema, moment, repositorySchema } from '../schemas.ts';
 
 const metricParams = z.strictObject({ metric_id: metricIdSchema });
 const maxSampleAgeMs = 24 * 3_600_000;
@@ -48,22 +49,22 @@ export const registryRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
       tags: ['keys'], summary: 'Make an API key; it is shown this once',
       body: z.strictObject({
         principal_id: z.string().min(1).max(100).regex(/^[a-z0-9][a-z0-9_.@-]*$/i, 'letters, digits, _ . @ -'),
-        kind: z.enum(principalKinds), role: z.enum(roles), name: z.string().min(1).max(200).default('api key'),
-        expires_at: z.iso.datetime({ offset: true }).optional(),
+        kind: z.enum(principalKinds), role: z.enum(roles), name: text(200).default('api key'),
+        expires_at: moment.optional(),
       }).refine((key) => (key.kind === 'agent') === (key.role === 'agent'), { path: ['role'], message: 'agents have the role agent, and nobody else' }),
       response: answers(201, keySchema.extend({ key: z.string() })),
     },
   }, async (request, reply) => {
-    const text = newKeyText();
+    const keyText = newKeyText();
     const { expires_at = null, ...key } = request.body;
-    const record = await addKey(database, pepper, text, { ...key, expires_at }, actorOf(request.principal));
+    const record = await addKey(database, pepper, keyText, { ...key, expires_at }, actorOf(request.principal));
     reply.code(201).header('cache-control', 'no-store');
-    return { ...record, key: text };
+    return { ...record, key: keyText };
   });
 
   app.delete('/keys/:key_id', {
     config: { permission: 'key:manage' },
-    schema: { tags: ['keys'], summary: 'Revoke an API key at once', params: z.strictObject({ key_id: z.string().max(100) }), response: answers(200, keySchema) },
+    schema: { tags: ['keys'], summary: 'Revoke an API key at once', params: z.strictObject({ key_id: idText }), response: answers(200, keySchema) },
   }, async (request) => {
     const key = await revokeKey(database, request.params.key_id, actorOf(request.principal));
     if (key === undefined) throw new Problem(404, 'KEY_NOT_FOUND', `there is no key ${request.params.key_id}`);
@@ -114,7 +115,7 @@ export const registryRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
     const samples = [request.body].flat().map((sample, i) => {
       const at = sample.at === undefined ? now : new Date(sample.at);
       if (at.getTime() > now.getTime() + maxSampleLeadMs || at.getTime() < now.getTime() - maxSampleAgeMs) {
-        throw new Problem(422, 'SAMPLE_TIME', 'a sample may be at most 24 h old and 1 min ahead', [{ path: `${i}.at`, message: 'out of range' }]);
+        throw new Problem(422, 'SAMPLE_TIME', 'a sample may be at most 24 h old and 1 min ahead', [{ path: Array.isArray(request.body) ? `${i}.at` : 'at', message: 'out of range' }]);
       }
       return { value: sample.value, at: at.toISOString(), observed_revision: sample.observed_revision ?? null };
     });
@@ -130,7 +131,7 @@ export const registryRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
 
   app.get('/capa/:capa_id', {
     config: { permission: 'capa:read' },
-    schema: { tags: ['capa'], summary: 'One CAPA record', params: z.strictObject({ capa_id: z.string().max(100) }), response: answers(200, capaSchema) },
+    schema: { tags: ['capa'], summary: 'One CAPA record', params: z.strictObject({ capa_id: idText }), response: answers(200, capaSchema) },
   }, async (request) => {
     const capa = await findCapa(database.query, request.params.capa_id);
     if (capa === undefined) throw new Problem(404, 'CAPA_NOT_FOUND', `there is no record ${request.params.capa_id}`);
@@ -142,8 +143,8 @@ export const registryRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
     schema: {
       tags: ['capa'], summary: 'Open a CAPA record by hand',
       body: z.strictObject({
-        subsystem_id: z.string().min(1).max(200), problem_statement: z.string().min(1).max(10_000),
-        mission_id: z.string().max(100).optional(), evidence: z.array(z.string().regex(/^[0-9a-f]{64}$/, 'a hex sha256')).max(200).default([]),
+        subsystem_id: text(200), problem_statement: text(10_000),
+        mission_id: idText.optional(), evidence: z.array(z.string().regex(/^[0-9a-f]{64}$/, 'a hex sha256')).max(200).default([]),
       }),
       response: answers(201, capaSchema),
     },

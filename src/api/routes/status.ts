@@ -8,13 +8,14 @@ import { countByStatus } from '../../store/missions.ts';
 import { readPolicy } from '../../store/policy.ts';
 import type { ApiDeps } from '../context.ts';
 import { measureHealth, overall } from '../health.ts';
-import { Problem } from '../problem.ts';
 import { answers, listOf } from '../schemas.ts';
 
 const healthState = z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']);
 const subsystemSchema = z.object({
   id: z.string(), state: healthState, reason: z.string().nullable(), measured_at: z.string(), duration_ms: z.number(),
 });
+
+const readySchema = z.object({ status: z.enum(['ready', 'not_ready']), not_ready: z.array(z.string()) });
 
 export const statusRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
   app.get('/status', {
@@ -44,34 +45,24 @@ export const statusRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app
     config: { permission: 'status:read' },
     schema: { tags: ['status'], summary: 'Health of each part, measured now', response: answers(200, listOf(subsystemSchema)) },
   }, async () => ({ items: await measureHealth(deps), next_cursor: null }));
-
-  app.get('/artifacts/:sha256', {
-    config: { permission: 'mission:read' },
-    schema: { tags: ['missions'], summary: 'The bytes of one artefact', params: z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/, 'a hex sha256') }) },
-  }, async (request, reply) => {
-    const { sha256 } = request.params;
-    const known = await deps.artifacts.describe(sha256);
-    if (known === undefined) throw new Problem(404, 'ARTIFACT_NOT_FOUND', `there is no artefact ${sha256}`);
-    // What a repository's tests printed is never a page of ours.
-    reply.header('content-security-policy', "default-src 'none'; sandbox").header('x-content-type-options', 'nosniff');
-    reply.header('content-disposition', `attachment; filename="${sha256.slice(0, 16)}"`);
-    reply.type(known.media_type);
-    return reply.serializer((bytes: unknown) => bytes as string).send(await deps.artifacts.read(sha256));
-  });
 };
 
 /** Process-level routes: no key, no detail. */
 export const healthRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
-  app.get('/health/live', { config: { permission: 'public' }, schema: { tags: ['status'], summary: 'The process answers' } },
-    async () => ({ status: 'live' }));
+  app.get('/health/live', {
+    config: { permission: 'public' },
+    schema: { tags: ['status'], summary: 'The process answers', response: { 200: z.object({ status: z.literal('live') }) } },
+  }, async () => ({ status: 'live' as const }));
 
-  app.get('/health/ready', { config: { permission: 'public' }, schema: { tags: ['status'], summary: '200 only when a mission could start now' } },
-    async (_request, reply) => {
-      const subsystems = await measureHealth(deps);
-      const ready = overall(subsystems) === 'healthy';
-      reply.code(ready ? 200 : 503);
-      return { status: ready ? 'ready' : 'not_ready', not_ready: subsystems.filter((s) => s.state !== 'healthy').map((s) => s.id) };
-    });
+  app.get('/health/ready', {
+    config: { permission: 'public' },
+    schema: { tags: ['status'], summary: '200 only when a mission could start now', response: { 200: readySchema, 503: readySchema } },
+  }, async (_request, reply) => {
+    const subsystems = await measureHealth(deps);
+    const ready = overall(subsystems) === 'healthy';
+    reply.code(ready ? 200 : 503);
+    return { status: ready ? 'ready' as const : 'not_ready' as const, not_ready: subsystems.filter((s) => s.state !== 'healthy').map((s) => s.id) };
+  });
 };
 
 /** Commit and branch that this installation runs, read from its own `.git`; null when it is not a checkout. */

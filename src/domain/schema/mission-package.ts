@@ -9,14 +9,13 @@ import { comparators } from '../metric.ts';
 import { missionTypes, severities } from '../mission.ts';
 import { metricIdSchema } from './metric.ts';
 import { observationWindowSchema } from './observation.ts';
+import { text } from './text.ts';
 
 export const maxTextLength = 10_000;
 export const maxDiffBytes = 1_048_576;
 export const maxBodyBytes = 2_097_152;
 const maxItems = 200;
 
-// PostgreSQL cannot store NUL in text or jsonb, and no text of ours needs one.
-const text = (max: number) => z.string().min(1).max(max).refine((s) => !s.includes('\0'), 'no NUL characters');
 const shortText = text(200);
 const longText = text(maxTextLength);
 const slug = z.string().min(1).max(200).regex(/^[a-z0-9][a-z0-9_.-]*$/i, 'letters, digits, _ . -');
@@ -52,14 +51,36 @@ export const acceptanceCriteriaSchema = z.strictObject({
   metric_targets: z.array(metricTargetSchema).max(maxItems).default([]),
   observation_window_minutes: z.number().positive().max(10_080).optional(),
   observation_window: observationWindowSchema.optional(),
+}).superRefine(({ metric_targets: targets, observation_window: window }, context) => {
+  // Samples are kept by metric id, so a second entry for a metric would be judged by the first one's target.
+  const refuse = (path: (string | number)[], message: string): void => context.addIssue({ code: 'custom', path, message });
+  const metrics = Array.isArray(window?.metrics) ? window.metrics : [];
+  targets.forEach(({ metric_id: id, comparator, target }, i) => {
+    if (targets.findIndex((other) => other.metric_id === id) < i) refuse(['metric_targets', i, 'metric_id'], `${id} is named twice`);
+    const at = metrics.findIndex((metric) => metric.metric_id === id);
+    const same = metrics[at];
+    if (same !== undefined && (same.role !== 'gate' || same.comparator !== comparator || same.target !== target)) {
+      refuse(['observation_window', 'metrics', at], `${id} is a metric target too: give it the role gate and the same comparator and target`);
+    }
+  });
+  metrics.forEach(({ metric_id: id }, i) => {
+    if (metrics.findIndex((other) => other.metric_id === id) < i) {
+      refuse(['observation_window', 'metrics', i, 'metric_id'], `${id} is named twice`);
+    }
+  });
 });
 
 export const patchCandidateSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('diff'),
-    text: z.string().min(1).refine((s) => Buffer.byteLength(s) <= maxDiffBytes, `at most ${maxDiffBytes} bytes`).optional(),
+    text: z.string().min(1).refine((s) => Buffer.byteLength(s) <= maxDiffBytes, `at most ${maxDiffBytes} bytes`)
+      // As bytes it would be another character: not the diff that was sent.
+      .refine((s) => !/\p{Surrogate}/u.test(s), 'no unpaired surrogates').optional(),
     artifact: sha256.optional(),
   }).refine((c) => (c.text === undefined) !== (c.artifact === undefined), 'exactly one of text and artifact'),
+  z.strictObject({ kind: z.literal('bundle'), artifact: sha256 }),
+  z.strictObject({ kind: z.literal('branch'), ref: branchName }),
+  z.strictObject({ kind: z.literal('commit'), ref: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, 'a full commit id') }),
 ]);
 export type PatchCandidateInput = z.infer<typeof patchCandidateSchema>;
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { comparators } from '../metric.ts';
 import { aggregations } from '../observation.ts';
 import { metricIdSchema } from './metric.ts';
+import { text } from './text.ts';
 
 export const windowMetricSchema = z.strictObject({
   metric_id: metricIdSchema,
@@ -24,8 +25,9 @@ export const observationWindowSchema = z.strictObject({
   min_samples: z.number().int().min(1).max(10_000).default(3),
   min_coverage: z.number().gt(0).max(1).default(0.8),
   metrics: z.union([z.array(windowMetricSchema).min(1).max(200), z.literal('none')]).optional(),
-  reason: z.string().min(1).max(2_000).optional(),
-  on_inconclusive: z.enum(['hold', 'rollback']).default('hold'),
+  reason: text(2_000).optional(),
+  on_inconclusive: z.enum(['hold', 'extend', 'rollback']).default('hold'),
+  max_extensions: z.number().int().min(0).max(100).default(2),
   decision_deadline_minutes: z.number().positive().max(10_080).default(240),
   on_deadline: z.enum(['rollback', 'escalate']).default('rollback'),
 });

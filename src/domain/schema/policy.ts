@@ -15,4 +15,5 @@ export const policySchema = z.strictObject({
   scan: z.strictObject({ block_at: z.enum(scanLevels) }),
   landing: z.strictObject({ carry_approval: z.boolean() }),
   observation: z.strictObject({ allow_unobserved: z.boolean() }),
+  egress: z.strictObject({ allow: z.array(z.string().regex(/^.+:\d+$/, 'host:port')) }),
 });

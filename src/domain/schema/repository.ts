@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { isBranchName } from '../branch.ts';
 import { testReportFormats } from '../commands.ts';
+import { text } from './text.ts';
 
-const glob = z.string().min(1).max(1_000);
+const glob = text(1_000);
 
 const reportSchema = z.strictObject({
   format: z.enum(testReportFormats),
@@ -12,14 +13,14 @@ const reportSchema = z.strictObject({
   'name where the report is: path or from');
 
 const commandSchema = z.strictObject({
-  argv: z.array(z.string().min(1).max(10_000).refine((a) => !a.includes('\0'), 'no NUL')).min(1).max(200),
+  argv: z.array(text(10_000)).min(1).max(200),
   timeout_seconds: z.number().positive().max(86_400).default(900),
   network: z.boolean().default(false),
   report: reportSchema.optional(),
 });
 
 const stressThresholdSchema = z.strictObject({
-  metric: z.string().min(1).max(200),
+  metric: text(200),
   max: z.number().optional(),
   min: z.number().optional(),
   max_ratio_to_base: z.number().positive().optional(),
@@ -39,8 +40,8 @@ export const repositorySettingsSchema = z.strictObject({
 
 export const createRepositorySchema = z.strictObject({
   name: z.string().min(1).max(200).regex(/^[a-z0-9][a-z0-9._-]*$/i, 'letters, digits, . _ -'),
-  path: z.string().min(1).max(4_000).optional(),
-  url: z.string().min(1).max(4_000).optional(),
+  path: text(4_000).optional(),
+  url: text(4_000).optional(),
   default_branch: z.string().refine(isBranchName, 'a branch name as git-check-ref-format takes it').optional(),
   commands: repositorySettingsSchema.shape.commands,
   stress_thresholds: repositorySettingsSchema.shape.stress_thresholds,

@@ -1,0 +1,110 @@
+/** Command agents: run in a worktree of the mission, with a brief; what they leave there is the candidate. */
+import { randomUUID } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { briefText, type CommandAgent, type EarlierAttempt } from '../domain/agent.ts';
+import type { CommitRef, Work } from '../domain/coding.ts';
+import type { CommandSpec } from '../domain/commands.ts';
+import type { MissionPackage, PatchCandidate } from '../domain/mission-package.ts';
+import type { StageOutcome } from '../domain/stages.ts';
+import { evidence } from '../store/artifacts.ts';
+import { findCommandAgent } from '../store/agents.ts';
+import { once } from '../store/effects.ts';
+import type { ActivityDeps } from './deps.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { prepareWorktree } from './workspace.ts';
+
+export interface RunAgentInput extends Work {
+  repository_id: string;
+  agent: CommandAgent;
+  base: CommitRef;
+  setup: CommandSpec | null;
+  mission: Pick<MissionPackage, 'title' | 'description' | 'symptoms' | 'acceptance_criteria'>;
+  agent_attempt: number;
+  earlier: EarlierAttempt[];
+}
+
+export interface AgentResult extends StageOutcome { candidate: PatchCandidate | null }
+
+/** How much of a failed run's output an agent is shown: its end. */
+const excerptBytes = 6_000;
+
+export const agentActivities = (deps: ActivityDeps) => ({
+  async findAgent(id: string): Promise<CommandAgent | null> {
+    return (await findCommandAgent(deps.config.configFolder, id)) ?? null;
+  },
+
+  /** One attempt of an agent. Keyed: a repeat after a crash finds the candidate that the first run left. */
+  async runAgent(input: RunAgentInput): Promise<AgentResult> {
+    return withHeartbeat((signal) =>
+      once(deps.database.query, `${input.mission_id}:agent:${input.attempt}`, () => runAgent(deps, input, signal)));
+  },
+});
+
+async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortSignal): Promise<AgentResult> {
+  const { config, processes, artifacts } = deps;
+  const { agent } = input;
+  const brief = await writeBrief(deps, input);
+  const briefFile = join(config.home, 'scratch', `brief-${randomUUID()}.md`);
+  await writeFile(briefFile, brief, { mode: 0o600 });
+  try {
+    const { path } = await prepareWorktree(deps, input.repository_id, input.mission_id, input.base, input.setup, signal);
+    const passed = agent.pass_env.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    const run = await processes.run({
+      argv: agent.argv.map((argument) => (argument.startsWith('./') ? join(config.configFolder, argument) : argument)),
+      cwd: path, marker: input.mission_id, timeout_seconds: agent.timeout_seconds, network: agent.network, signal,
+      env: { ...Object.fromEntries(passed), MISSION_BRIEF: briefFile },
+    });
+    const log = await artifacts.putFile(run.output_file, 'text/plain');
+    const kept = [
+      evidence('brief', await artifacts.put(brief, 'text/markdown'), `brief of attempt ${input.agent_attempt}`),
+      evidence('log', log, `${agent.id}: exit code ${run.exit_code}, ${run.duration_ms} ms`),
+    ];
+    if (run.timed_out) return { outcome: 'failed', reason: `${agent.id} ran into its time limit of ${agent.timeout_seconds} s`, evidence: kept, candidate: null };
+    if (run.exit_code !== 0) return { outcome: 'failed', reason: `${agent.id} ended with exit code ${run.exit_code}`, evidence: kept, candidate: null };
+    const diff = await changeIn(deps, path, input.base.commit);
+    if (diff.length === 0) return { outcome: 'failed', reason: `${agent.id} changed nothing`, evidence: kept, candidate: null };
+    const stored = await artifacts.put(diff, 'text/x-diff');
+    return {
+      outcome: 'passed', reason: null, evidence: kept,
+      candidate: { kind: 'diff', artifact: stored.sha256, size_bytes: stored.size_bytes },
+    };
+  } finally {
+    await rm(briefFile, { force: true });
+  }
+}
+
+/** The difference to the base, new files included, ignored ones not; the agent's own commits do not matter. */
+async function changeIn({ git, config }: ActivityDeps, worktree: string, base: string): Promise<Buffer> {
+  const indexFile = join(config.home, 'scratch', `index-${randomUUID()}`);
+  try {
+    await git.run(['-C', worktree, 'read-tree', base], { indexFile });
+    await git.run(['-C', worktree, 'add', '--all', '--', '.'], { indexFile });
+    return (await git.run(
+      ['-C', worktree, 'diff', '--cached', '--binary', '--full-index', '--no-renames', '--no-ext-diff', '--no-textconv', base], { indexFile })).stdout;
+  } finally {
+    await Promise.all([indexFile, `${indexFile}.lock`].map((path) => rm(path, { force: true })));
+  }
+}
+
+async function writeBrief({ artifacts }: ActivityDeps, input: RunAgentInput): Promise<string> {
+  const { mission, agent } = input;
+  const { must_pass_tests, metric_targets } = mission.acceptance_criteria;
+  return briefText({
+    mission_id: input.mission_id, title: mission.title, description: mission.description,
+    symptoms: mission.symptoms.map((symptom) => symptom.description), must_pass_tests,
+    targets: metric_targets.map((target) => `${target.metric_id} ${target.comparator} ${target.target}`),
+    base_commit: input.base.commit, attempt: input.agent_attempt, max_attempts: agent.max_attempts,
+    earlier: await Promise.all(input.earlier.map(async ({ attempt, reason, log }) => ({
+      attempt, reason, log_excerpt: log === null ? '' : await tailOf(artifacts.pathOf(log)),
+    }))),
+  });
+}
+
+async function tailOf(path: string): Promise<string> {
+  const bytes = await readFile(path).catch(() => Buffer.alloc(0));
+  return bytes.subarray(-excerptBytes).toString('utf8');
+}
