@@ -19,7 +19,7 @@ function newest(path) {
 
 function isStale() {
   const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return ['src', 'prisma', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs'].some((path) => newest(join(root, path)) > built);
+  return ['src', 'prisma', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'].some((path) => newest(join(root, path)) > built);
 }
 
 function run(name, args, env = {}) {
@@ -37,7 +37,7 @@ if (!process.argv.includes('--if-stale') || isStale()) {
     rmSync(generated, { recursive: true, force: true });
     // The generator looks for an engine that it never calls; any executable will do.
     run(['prisma', 'build', 'index.js'], ['generate'], { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, PRISMA_HIDE_UPDATE_MESSAGE: '1' });
-    run(['typescript', 'bin', 'tsc'], ['-p', 'tsconfig.json']);
+    run(['typescript', 'bin', 'tsc'], ['-p', 'tsconfig.build.json']);
     const { buildWorkflowBundle } = await import(pathToFileURL(join(dist, 'worker', 'bundle.js')).href);
     await buildWorkflowBundle();
     mkdirSync(dist, { recursive: true });

@@ -66,7 +66,7 @@ export async function createMission(
       }
       const mission: MissionPackage = {
         mission_id: missionId, mission_type: body.mission_type,
-        title: body.title ?? body.symptoms[0]?.description.slice(0, 200) ?? `${body.subsystem_id} mission`,
+        title: body.title ?? firstCharacters(body.symptoms[0]?.description) ?? `${body.subsystem_id} mission`,
         description: body.description ?? null, subsystem_id: body.subsystem_id, severity: body.severity,
         detected_by: body.detected_by ?? null, assigned_to: body.assigned_to ?? null,
         context: {
@@ -108,6 +108,10 @@ export async function createMission(
     throw error;
   }
 }
+
+/** The beginning of a text, no character cut in half. */
+const firstCharacters = (text: string | undefined): string | undefined =>
+  (text === undefined ? undefined : Array.from(text).slice(0, 100).join(''));
 
 async function earlier(deps: ApiDeps, known: { mission_id: string; body_digest: string }, bodyDigest: string): Promise<MissionPackage> {
   refuseOtherBody(known.body_digest, bodyDigest);

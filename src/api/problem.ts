@@ -122,6 +122,6 @@ const describe = (errors: readonly FieldError[]): string =>
 /** Connection refused, reset, timed out; SQLSTATE 57P01–57P03 (shutting down, starting up), 08xxx (connection). */
 function isDatabaseDown(error: FastifyError & { cause?: unknown }): boolean {
   const codes = [error.code, (error.cause as { code?: string } | undefined)?.code].filter((code) => code !== undefined);
-  return codes.some((code) => ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', '57P01', '57P02', '57P03', 'P1001', 'P1017'].includes(code) || code.startsWith('08')) ||
-    /Connection terminated|timeout exceeded when trying to connect|Can't reach database server|ECONNREFUSED/.test(error.message);
+  return codes.some((code) => ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P01', '57P02', '57P03', 'P1001', 'P1017'].includes(code) || code.startsWith('08')) ||
+    /Connection terminated|encountered a connection error|timeout exceeded when trying to connect|Can't reach database server|ECONNREFUSED/.test(error.message);
 }

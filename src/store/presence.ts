@@ -24,25 +24,27 @@ export function announceWorker(url: string, logger: Logger): Presence {
       if (lost || released) return;
       lost = true;
       void next.end().catch(() => undefined);
-      timer = setTimeout(() => void hold(), 200);
+      timer = setTimeout(() => { holding = hold(); }, 200);
     };
     next.on('error', again);
     next.on('end', again);
     try {
       await next.connect();
-      await next.query('SELECT pg_advisory_lock_shared($1, $2)', [presenceClass, workerPresence]);
       client = next;
+      if (released) await next.end();
+      else await next.query('SELECT pg_advisory_lock_shared($1, $2)', [presenceClass, workerPresence]);
     } catch (error) {
       logger.debug({ event: 'presence.retry', reason: (error as Error).message });
       again();
     }
   }
-  void hold();
+  let holding = hold();
 
   return {
     async release() {
       released = true;
       clearTimeout(timer);
+      await holding;
       await client?.end().catch(() => undefined);
     },
   };

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { actorOf, holds, permissions, roles, systemActor, type Permission, type Role } from '../../src/domain/actor.ts';
+
+const table = `
+                     viewer operator approver admin agent
+  status:read        y      y        y        y     y
+  mission:read       y      y        y        y     y
+  mission:create     .      y        .        y     y
+  mission:execute    .      y        .        y     y
+  mission:steer      .      y        .        y     .
+  mission:observe    .      y        y        y     .
+  approval:read      y      y        y        y     .
+  approval:decide    .      .        y        y     .
+  repository:read    y      y        y        y     y
+  repository:write   .      y        .        y     .
+  metric:read        y      y        y        y     y
+  metric:write       .      y        .        y     .
+  metric:push        .      y        .        y     .
+  artifact:write     .      y        .        y     y
+  queue:read         y      y        y        y     y
+  policy:read        y      y        y        y     y
+  trust:read         y      y        y        y     y
+  capa:read          y      y        y        y     y
+  capa:create        .      y        .        y     y
+  key:manage         .      .        .        y     .`;
+const [header = [], ...rows] = table.trim().split('\n').map((line) => line.trim().split(/\s+/));
+const all = Object.keys(permissions) as Permission[];
+const heldBy = (role: Role): Permission[] => all.filter((permission) => holds(role, permission));
+
+test('the table below names every role and every permission', () => {
+  expect(header).toEqual([...roles]);
+  expect(rows.map(([permission]) => permission).sort()).toEqual([...all].sort());
+});
+
+test.each(rows.flatMap(([permission, ...marks]) => marks.map((mark, i) => [header[i] as Role, permission as Permission, mark] as const)))(
+  '%s, %s: %s', (role, permission, mark) => expect(holds(role, permission)).toBe(mark === 'y'));
+
+test('an agent decides on no approval, steers no mission, measures nothing and makes no keys', () => {
+  expect(heldBy('agent').filter((permission) => /decide|steer|observe|metric:(push|write)|repository:write|manage/.test(permission))).toEqual([]);
+});
+
+test('a viewer changes nothing', () => {
+  expect(heldBy('viewer').every((permission) => permission.endsWith(':read'))).toBe(true);
+});
+
+test('an admin may do everything, and is the only one who makes keys', () => {
+  expect(heldBy('admin')).toEqual(all);
+  expect(roles.filter((role) => holds(role, 'key:manage'))).toEqual(['admin']);
+});
+
+test('an event names the key that was shown, and our own processes show none', () => {
+  expect(actorOf({ id: 'anna', kind: 'person', role: 'approver', key_id: 'k1' })).toEqual({ id: 'anna', kind: 'person', role: 'approver', key_id: 'k1' });
+  expect(systemActor('worker')).toEqual({ id: 'worker', kind: 'service', role: 'system', key_id: null });
+});
