@@ -1,6 +1,7 @@
 /**
- * `npm run demo`: a small real git repository with a failing test, a scripted fix, and one mission through all eleven
- * stages: real tests, a real second principal who approves, a real merge, a real (short) observation window.
+ * `npm run demo`: a small real git repository with a failing test, a scripted command agent, and one mission through all
+ * eleven stages: the agent's first idea fails the real tests, its second passes them; a second principal approves; a real
+ * merge and a real (short) observation window.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -10,6 +11,7 @@ import { promisify } from 'node:util';
 import type { Approval } from '../domain/approval.ts';
 import type { MissionDetail } from '../domain/mission-view.ts';
 import { isTerminal } from '../domain/mission.ts';
+import type { StageRecord } from '../domain/stages.ts';
 import { createClient, type ApiClient } from './client.ts';
 import type { RunFile } from './launcher/main.ts';
 
@@ -23,27 +25,26 @@ export async function runDemo(system: RunFile, home: string, signal: AbortSignal
   const admin = createClient(system.api_url, (await readFile(join(home, 'admin.key'), 'utf8')).trim());
   const name = `demo-${randomBytes(3).toString('hex')}`;
   const repository = join(home, 'repositories', name);
-  const diff = await makeRepository(repository);
-  console.log(`\nDemo: ${repository}\n  a shop whose total ignores the quantity; one of its two tests fails, and a scripted agent has a fix`);
+  await makeRepository(repository);
+  console.log(`\nDemo: ${repository}\n  a shop whose total ignores the quantity: one of its two tests fails. A scripted agent is asked to mend it;\n  its first idea is wrong, and it is told so.`);
 
   const approver = await principal(admin, system, 'approver', 'approver');
-  const agent = await principal(admin, system, 'demo-agent', 'agent');
+  const sender = await principal(admin, system, 'shop-monitor', 'agent');
   const monitor = await principal(admin, system, 'monitor', 'operator');
   await admin.put(`/mission-control/metrics/${metric}`, { source: { kind: 'push' }, comparator: '<', target: 1, unit: 'errors/min' });
 
-  const mission = await agent.post<MissionDetail>('/mission-control/missions', {
+  const mission = await sender.post<MissionDetail>('/mission-control/missions', {
     title: 'The total ignores the quantity', subsystem_id: 'shop', severity: 'high', detected_by: 'demo',
     symptoms: [{ description: 'Customers pay for one piece of whatever they order', metric_id: metric, observed_value: 12, threshold: 1 }],
     acceptance_criteria: {
       must_pass_tests: ['total multiplies by quantity'], observation_window_minutes: windowMinutes,
       metric_targets: [{ metric_id: metric, comparator: '<', target: 1 }],
     },
-    workspace: { repo_path: repository, patch_candidates: [{ kind: 'diff', text: diff }] },
-    execute: true,
+    assigned_to: 'demo-agent', workspace: { repo_path: repository }, execute: true,
   });
   console.log(`\n${mission.mission_id}: ${mission.title}`);
 
-  const ended = await follow(mission.mission_id, agent, {
+  const ended = await follow(mission.mission_id, sender, {
     approve: async () => {
       const { items } = await approver.get<{ items: Approval[] }>(`/mission-control/approvals?status=waiting&mission_id=${mission.mission_id}`);
       for (const approval of items) {
@@ -70,7 +71,8 @@ async function follow(id: string, client: ApiClient, react: Reactions, signal: A
   for (;;) {
     signal.throwIfAborted();
     const mission = await client.get<MissionDetail>(`/mission-control/missions/${id}`);
-    for (const stage of mission.stages) {
+    const { items: attempts } = await client.get<{ items: StageRecord[] }>(`/mission-control/missions/${id}/stages`);
+    for (const stage of attempts) {
       const key = `${stage.name}:${stage.attempt}:${stage.status}`;
       if (stage.ended_at === null || printed.has(key)) continue;
       printed.add(key);
@@ -115,8 +117,7 @@ test('total of nothing is 0', () => assert.equal(total([]), 0));
 test('total multiplies by quantity', () => assert.equal(total([{ price: 250, quantity: 3 }]), 750));
 `;
 
-/** Makes the repository and returns the diff that mends it. */
-async function makeRepository(path: string): Promise<string> {
+async function makeRepository(path: string): Promise<void> {
   await mkdir(join(path, 'test'), { recursive: true });
   await writeFile(join(path, 'package.json'), `${JSON.stringify({ name: 'demo-shop', private: true, type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`);
   await writeFile(join(path, 'shop.js'), shop);
@@ -124,10 +125,6 @@ async function makeRepository(path: string): Promise<string> {
   await git(path, ['init', '--quiet', '--initial-branch=main']);
   await git(path, ['add', '.']);
   await git(path, ['-c', 'user.name=Demo', '-c', 'user.email=demo@localhost', 'commit', '--quiet', '-m', 'A shop']);
-  await writeFile(join(path, 'shop.js'), shop.replace('sum + item.price', 'sum + item.price * item.quantity'));
-  const diff = await git(path, ['diff']);
-  await git(path, ['checkout', '--quiet', '.']);
-  return `${diff}\n`;
 }
 
 async function git(path: string, args: string[]): Promise<string> {

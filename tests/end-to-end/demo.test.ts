@@ -6,12 +6,13 @@ import { codingStages } from '../../src/domain/stages.ts';
 import { eventually, spawnLauncher, stopLaunched } from '../support/launched.ts';
 import { temporaryFolder } from '../support/repository.ts';
 
-test('npm run demo: a mission through all eleven stages lands on the demo repository, and it stays up', async () => {
+test('npm run demo: an agent\'s second attempt goes through all eleven stages and lands, and it stays up', async () => {
   const system = spawnLauncher(temporaryFolder(), ['--demo']);
   const output = (): string => system.output.join('\n');
   try {
     await eventually(() => output().includes('Press Ctrl-C') || system.child.exitCode !== null);
     for (const stage of codingStages) expect(output()).toMatch(new RegExp(`(passed|skipped) +${stage} .* [1-9]\\d* evidence`));
+    expect(output()).toMatch(/failed +run_tests .*required test failed: total multiplies by quantity/);
     expect(output()).toContain('is resolved (landed)');
     expect(output()).toContain('(the same)');
     expect(output()).toContain('approver agrees to tree');

@@ -126,3 +126,25 @@ test.each<[Part]>([['worker'], ['temporal']])('%s killed while the landing is ob
   await expectOneCleanLanding(ended, repository);
   expect(ended.ended_reason).toBe('every metric held for the whole window');
 }, 90_000);
+
+test('abort, with the worker killed just before it can act: nothing runs on, nothing is held, nothing landed', async () => {
+  const { repository, gate, mission } = await sendGated();
+  await gate.begun(1);
+  const before = identities(system).worker;
+  const killed = killHard(before);
+  const abort = () => system.api().post(`/mission-control/missions/${mission.mission_id}/abort`, { reason: 'fault test' });
+  await killed;
+  // Either nobody was there (503, and nothing happened) or the next worker read it in time; asked again it must take.
+  await abort().catch((error: { code: string }) => expect(error.code).toBe('WORKER_UNAVAILABLE'));
+  await restarted(system, 'worker', before);
+  await eventually(async () => {
+    const { status } = await system.api().get<MissionDetail>(`/mission-control/missions/${mission.mission_id}`);
+    if (status !== 'aborted') await abort();
+    return status === 'aborted';
+  });
+  await eventually(() => processesOf(mission.mission_id).length === 0);
+  expect(repository.log()).toHaveLength(1);
+  const again = await system.api().post<MissionDetail>('/mission-control/missions', { ...missionBody(repository, [repository.diff(fixedAdd)]), execute: true });
+  await gate.open();
+  await expectOneCleanLanding(await missionEnd(system, again.mission_id), repository);
+}, 90_000);
