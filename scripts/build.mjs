@@ -1,11 +1,12 @@
 /** Builds everything that runs: the Prisma client, the compiled sources, the workflow bundle. `--if-stale`: only if needed. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
+const fresh = join(root, `dist.${process.pid}`);
 const stamp = join(dist, '.built');
 const generated = join(root, 'src', 'store', 'prisma');
 
@@ -15,6 +16,12 @@ function newest(path) {
   if (stat === undefined || path === generated) return 0;
   if (!stat.isDirectory()) return stat.mtimeMs;
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
+
+/** Oldest file directly in a folder; 0 when there is none. */
+function oldest(path) {
+  const names = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(path) : [];
+  return names.length === 0 ? 0 : Math.min(...names.map((name) => statSync(join(path, name)).mtimeMs));
 }
 
 function isStale() {
@@ -32,19 +39,21 @@ if (!process.argv.includes('--if-stale') || isStale()) {
   const started = Date.now();
   console.log('building Mission Control …');
   try {
-    // Newer changes than the start of the build make it stale again.
-    rmSync(dist, { recursive: true, force: true });
-    rmSync(generated, { recursive: true, force: true });
     // The generator looks for an engine that it never calls; any executable will do.
-    run(['prisma', 'build', 'index.js'], ['generate'], { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, PRISMA_HIDE_UPDATE_MESSAGE: '1' });
-    run(['typescript', 'bin', 'tsc'], ['-p', 'tsconfig.build.json']);
-    const { buildWorkflowBundle } = await import(pathToFileURL(join(dist, 'worker', 'bundle.js')).href);
-    await buildWorkflowBundle();
-    mkdirSync(dist, { recursive: true });
-    writeFileSync(stamp, '');
+    if (newest(join(root, 'prisma', 'schema.prisma')) > oldest(generated)) {
+      run(['prisma', 'build', 'index.js'], ['generate'], { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, PRISMA_HIDE_UPDATE_MESSAGE: '1' });
+    }
+    // Built beside and put in place at once: a system that runs from the old build keeps its files until then.
+    run(['typescript', 'bin', 'tsc'], ['-p', 'tsconfig.build.json', '--outDir', fresh]);
+    const { buildWorkflowBundle } = await import(pathToFileURL(join(fresh, 'worker', 'bundle.js')).href);
+    await buildWorkflowBundle(join(fresh, 'workflow-bundle.js'));
+    writeFileSync(join(fresh, '.built'), '');
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(fresh, dist);
     console.log(`built in ${((Date.now() - started) / 1000).toFixed(1)} s`);
   } catch (error) {
     console.error(String(error.stdout ?? '').trim() || error);
+    rmSync(fresh, { recursive: true, force: true });
     console.error('the build failed');
     process.exit(1);
   }

@@ -100,7 +100,7 @@ function noted(line: string, tolerated: readonly string[], vanished: readonly st
 }
 
 const labelled = (base: StoredTestRun): StoredTestRun['evidence'] =>
-  base.evidence.map((item) => ({ ...item, kind: `base_${item.kind}` }));
+  base.evidence.map((item) => ({ ...item, kind: `base_${item.kind}`, summary: `base: ${item.summary}` }));
 
 function judgeStress(thresholds: readonly StressThreshold[], base: StoredTestRun, candidate: StoredTestRun): string[] {
   const reasons: string[] = [];

@@ -13,9 +13,9 @@ import { preparePostgres } from './postgres.ts';
 import { supervise, type ChildSpec, type Supervised } from './supervisor.ts';
 import { findTemporal, temporalServer } from './temporal.ts';
 
-const postgresPort = 5440;
-const temporalPort = 7233;
-const temporalUiPort = 8233;
+export const postgresPort = 5440;
+export const temporalPort = 7233;
+export const temporalUiPort = 8233;
 const readyWithinMs = 60_000;
 const rotateLogAt = 20 * 1024 * 1024;
 

