@@ -23,6 +23,7 @@ export const missionCommand = (): Command => new Command('mission')
     .option('--reason <text>', 'why', filled))
   .addCommand(steer('resume', 'go on after a pause').option('--reason <text>', 'why', filled))
   .addCommand(steer('retry', 'run the parked stage again').option('--reason <text>', 'why', filled))
+  .addCommand(observe())
   .addCommand(steer('abort', 'end it; nothing lands that has not landed').requiredOption('--reason <text>', 'why', filled));
 
 const execute = (): Command => withJson(new Command('execute')
@@ -65,6 +66,16 @@ const showOne = (): Command => withJson(new Command('show')
   .argument('<mission>', 'mission id', id))
   .action(async (mission: string, output: OutputOptions) =>
     show(output, await connect().send<MissionDetail>('GET', apiPath('missions', mission)), missionPage));
+
+const observe = (): Command => withJson(new Command('observe')
+  .description('decide about its observation: roll back at any time, watch once more, or resolve what is held')
+  .argument('<mission>', 'mission id', id)
+  .addOption(choice('--decision <decision>', 'what to do', ['rollback', 'extend', 'resolve']).makeOptionMandatory())
+  .requiredOption('--reason <text>', 'why', filled))
+  .action(async (mission: string, { decision, reason, ...output }: OutputOptions & { decision: string; reason: string }) => {
+    const answer = await connect().send<{ mission_id: string; takes_effect: string }>('POST', apiPath('missions', mission, 'observation'), { decision, reason });
+    show(output, answer, ({ mission_id, takes_effect }) => `${mission_id}: ${decision} takes effect ${safe(takes_effect)}`);
+  });
 
 /** A verb that the running mission answers. */
 const steer = (verb: 'pause' | 'resume' | 'abort' | 'retry', description: string): Command => withJson(new Command(verb)
