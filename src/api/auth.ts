@@ -35,6 +35,8 @@ export function registerAuth(app: FastifyInstance, { database, pepper }: Pick<Ap
     try {
       request.principal = await principalOf(request, database, pepper);
     } catch (error) {
+      // A database that is down proves nothing about the caller.
+      if (!(error instanceof Problem)) throw error;
       // Refused here, the request never comes to its route's own limit.
       const limit = await countAgainstAddress(request);
       if (!limit.isAllowed && limit.isExceeded) throw tooMany(limit.ttlInSeconds);
@@ -55,7 +57,7 @@ async function principalOf(request: FastifyRequest, database: ApiDeps['database'
   if (header === undefined) {
     throw new Problem(401, 'AUTH_REQUIRED', 'send an API key: Authorization: Bearer mck_…', [], challenge);
   }
-  const key = /^Bearer ([\w]{1,200})$/.exec(header)?.[1];
+  const key = /^Bearer (\w{1,200})$/i.exec(header)?.[1];
   const principal = key === undefined ? undefined : await authenticate(database, pepper, key);
   if (principal === undefined) {
     throw new Problem(401, 'KEY_INVALID', 'the API key is unknown, expired or revoked', [], challenge);

@@ -15,6 +15,8 @@ import { repositoryOf, requireBranch } from './repositories.ts';
 import { requireSignatures } from './signatures.ts';
 
 const defaultWindowMinutes = 30;
+/** Seven days at the default interval are 20,160. A workflow that had to lay out a billion would take its worker with it. */
+const maxTicks = 25_000;
 
 /** Thrown inside the transaction when another request with the same key won; never leaves this file. */
 class KnownMission extends Error {
@@ -165,6 +167,10 @@ function refuseContradictions(body: CreateMission): void {
   if (window?.metrics === undefined && targets.length === 0) {
     refuse('acceptance_criteria.observation_window.metrics',
       'nothing is observed: give metric_targets, metrics, or metrics "none" with a reason', 'OBSERVATION_MISSING');
+  }
+  const seconds = (minutes ?? window?.duration_minutes ?? defaultWindowMinutes) * 60;
+  if (window?.interval_seconds !== undefined && seconds / window.interval_seconds > maxTicks) {
+    refuse('acceptance_criteria.observation_window.interval_seconds', `is too short: the window would have more than ${maxTicks} samples of each metric`);
   }
   if (body.workspace_repo_path !== undefined && body.workspace?.repo_path !== undefined) refuse('workspace_repo_path', 'workspace.repo_path is given too');
   if (body.workspace_branch !== undefined && body.workspace?.working_branch !== undefined) refuse('workspace_branch', 'workspace.working_branch is given too');

@@ -81,7 +81,7 @@ export function toProblem(error: FastifyError): Problem {
   }
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new Problem(415, 'UNSUPPORTED_MEDIA_TYPE', 'send application/json');
-    case 'FST_ERR_CTP_BODY_TOO_LARGE': return new Problem(413, 'BODY_TOO_LARGE', 'a body may have at most 2 MiB');
+    case 'FST_ERR_CTP_BODY_TOO_LARGE': return new Problem(413, 'BODY_TOO_LARGE', 'the body is larger than is taken here: 2 MiB of JSON, 1 MiB of diff, 64 MiB of bundle');
     case 'FST_ERR_BAD_URL': return new Problem(400, 'INVALID_REQUEST', 'the address is not validly percent-encoded');
     case 'FST_ERR_MAX_PARAM_LENGTH': return new Problem(414, 'INVALID_REQUEST', 'a part of the address is too long');
     default: break;
@@ -123,5 +123,6 @@ const describe = (errors: readonly FieldError[]): string =>
 function isDatabaseDown(error: FastifyError & { cause?: unknown }): boolean {
   const codes = [error.code, (error.cause as { code?: string } | undefined)?.code].filter((code) => code !== undefined);
   return codes.some((code) => ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P01', '57P02', '57P03', 'P1001', 'P1017'].includes(code) || code.startsWith('08')) ||
-    /Connection terminated|encountered a connection error|timeout exceeded when trying to connect|Can't reach database server|ECONNREFUSED/.test(error.message);
+    // Prisma hands the server's SQLSTATE on in its text only.
+    /Code: `(57P0[123]|08\w{3})`|Connection terminated|encountered a connection error|timeout exceeded when trying to connect|Can't reach database server|ECONNREFUSED/.test(error.message);
 }

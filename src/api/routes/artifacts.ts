@@ -14,7 +14,8 @@ export const artifactRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
   }
 
   app.post('/artifacts', {
-    config: { permission: 'artifact:write' }, bodyLimit: maxBundleBytes,
+    // No limit of the route's own: it would replace those of the types.
+    config: { permission: 'artifact:write' },
     schema: {
       tags: ['missions'], summary: `Store a patch: ${Object.keys(takenTypes).join(' or ')}, named by its sha256 in patch_candidates`,
       response: answers(201, z.object({ sha256: z.string(), size_bytes: z.number().int(), media_type: z.string() })),

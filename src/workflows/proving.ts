@@ -1,0 +1,116 @@
+/** Proving a candidate: stages 3 to 7, for each given one and then for the agent's, until one passes. */
+import type { AgentResult } from '../activities/agent.ts';
+import type { CommandAgent, EarlierAttempt } from '../domain/agent.ts';
+import type { AppliedCandidate, CommitRef, FrozenContext, TestsResult } from '../domain/coding.ts';
+import { codingStages } from '../domain/stages.ts';
+import { onHost, record } from './activities.ts';
+import { commitMessage } from './landing.ts';
+import type { Mission } from './mission.ts';
+
+/** How often an unregistered agent is looked for again. */
+const agentLookMs = 60_000;
+
+/** A candidate that passed every stage up to the approval. */
+export interface Proven {
+  candidate: CommitRef & { patch_id: string };
+  touched_protected_paths: string[];
+  vanished: string[];
+}
+
+/** Every given candidate in order, then the agent, as often as its budget allows; the reason of each when none is proved. */
+export async function firstProven(mission: Mission, host: string, context: FrozenContext): Promise<Proven | string> {
+  const { patch_candidates: given } = mission.package.workspace;
+  const failures: EarlierAttempt[] = [];
+  const failed = (reason: string): void => {
+    const log = mission.stages().findLast((stage) => stage.status === 'failed')?.evidence.find((item) => item.kind === 'log');
+    failures.push({ attempt: failures.length + 1, reason, log: log?.sha256 ?? null });
+    mission.remember({ action: `candidate ${failures.length}`, result: reason });
+  };
+  for (const candidate of given) {
+    const result = await prove(mission, host, context, failures.length + 1, async () => ({ outcome: 'passed', reason: null, evidence: [], candidate }));
+    if (typeof result !== 'string') return result;
+    failed(result);
+  }
+  const agent = await assignedAgent(mission);
+  for (let turn = 1; agent !== null && turn <= agent.max_attempts; turn += 1) {
+    const result = await prove(mission, host, context, failures.length + 1, (attempt) => onHost(host).runAgent({
+      mission_id: mission.package.mission_id, attempt, repository_id: mission.package.workspace.repository_id, agent,
+      base: context.base, setup: context.settings.commands.setup ?? null, mission: mission.package, agent_attempt: turn, earlier: failures,
+    }));
+    if (typeof result !== 'string') return result;
+    const again = turn > 1 && failures.at(-1)?.reason === result;
+    failed(result);
+    if (again) return `${agent.id} failed the same way twice in a row: ${result}`;
+  }
+  return `no candidate is proved: ${failures.map(({ attempt, reason }) => `candidate ${attempt}: ${reason}`).join(' | ')}`;
+}
+
+/** The command agent that the mission is assigned to; waits for its registration when nothing else could be tried. */
+async function assignedAgent(mission: Mission): Promise<CommandAgent | null> {
+  const { assigned_to: id, workspace } = mission.package;
+  if (id === null) return null;
+  for (;;) {
+    const agent = await record.findAgent(id);
+    if (agent !== null || workspace.patch_candidates.length > 0) return agent;
+    await mission.waitForRetry({
+      kind: 'agent', reason: `${id} is not registered and no candidate was given`,
+      who: `whoever registers ${id} in config/agents.yaml; an operator may retry or abort`, on_deadline: 'it is looked for again',
+    }, agentLookMs);
+  }
+}
+
+/** Stages 3 to 7 for one candidate; a string says why it is not proved. */
+async function prove(
+  mission: Mission, host: string, context: FrozenContext, number: number, source: (attempt: number) => Promise<AgentResult>,
+): Promise<Proven | string> {
+  const pack = mission.package;
+  const { commands, stress_thresholds, protected_paths } = context.settings;
+  const repository_id = pack.workspace.repository_id;
+  const setup = commands.setup ?? null;
+  const work = (attempt: number) => ({ mission_id: pack.mission_id, attempt, repository_id, base: context.base });
+
+  const patched = await mission.stage('branch_and_patch', async (attempt): Promise<AppliedCandidate> => {
+    const given = await source(attempt);
+    if (given.candidate === null) return { ...given, candidate: null };
+    const applied = await onHost(host).applyCandidate({
+      ...work(attempt), candidate: given.candidate, number,
+      protected_paths: [...new Set([...context.policy.protected_paths, ...protected_paths])],
+      commit_time: pack.created_at, message: commitMessage(pack, `Candidate ${number}`),
+    });
+    return { ...applied, evidence: [...given.evidence, ...applied.evidence] };
+  });
+  if (patched.candidate === null) return patched.reason ?? 'the patch was refused';
+  const candidate = patched.candidate;
+
+  const test = commands.test;
+  const tests: TestsResult = await mission.stage('run_tests', async (attempt) => test === undefined
+    ? noTestCommand()
+    : onHost(host).runTests({ ...work(attempt), candidate, setup, test, must_pass_tests: pack.acceptance_criteria.must_pass_tests }));
+  if (tests.outcome === 'failed') return `run_tests: ${tests.reason}`;
+
+  const stress = await mission.stage('stress_tests', (attempt) => onHost(host).stressTests({
+    ...work(attempt), candidate, setup, stress: commands.stress ?? null, thresholds: stress_thresholds,
+  }));
+  if (stress.outcome === 'failed') return `stress_tests: ${stress.reason}`;
+
+  const diagnostics = await mission.stage('publish_diagnostics', (attempt) => onHost(host).publishDiagnostics({
+    ...work(attempt), candidate, policy: context.policy,
+    stages: codingStages.slice(0, 5).flatMap((name) => {
+      const latest = mission.stages().findLast((stage) => stage.name === name);
+      return latest === undefined ? [] : [{ name, outcome: latest.status, reason: latest.reason, evidence: latest.evidence }];
+    }),
+  }));
+  if (diagnostics.outcome === 'failed') return `publish_diagnostics: ${diagnostics.reason}`;
+
+  const metrics = await mission.stage('collect_metrics', (attempt) => record.collectMetrics({
+    mission_id: pack.mission_id, attempt, targets: pack.acceptance_criteria.metric_targets,
+    measured: { ...tests.metrics, ...stress.metrics },
+  }));
+  if (metrics.outcome === 'failed') return `collect_metrics: ${metrics.reason}`;
+  return { candidate, touched_protected_paths: candidate.touched_protected_paths, vanished: tests.vanished };
+}
+
+const noTestCommand = (): TestsResult => ({
+  outcome: 'failed', evidence: [], vanished: [], metrics: {},
+  reason: 'no test command: name one in .mission-control.yaml or with the repository',
+});

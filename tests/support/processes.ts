@@ -1,0 +1,50 @@
+/** What a test can know about processes: which carry a marker, which live, and when something they write is there. */
+import { readdirSync, readFileSync, watch } from 'node:fs';
+import { basename, dirname } from 'node:path';
+
+/** Pids whose environment holds `NAME=value`. */
+export function pidsWith(variable: string): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Everything that a runner of ours started for the marker and that still runs. */
+export const running = (marker: string): number[] => pidsWith(`MISSION_CONTROL_RUN=${marker}`);
+
+/** A zombie is dead: it holds nothing but its number. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Resolves once the process is gone. */
+export async function whenGone(pid: number): Promise<void> {
+  // The kernel tells only a parent; this is the closest thing to an event that a stranger gets.
+  while (isAlive(pid)) await new Promise((resolve) => { setImmediate(resolve); });
+}
+
+/** The text of a file, once it holds a whole line. */
+export function firstLine(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      let text = '';
+      try {
+        text = readFileSync(path, 'utf8');
+      } catch { /* not there yet */ }
+      if (!text.includes('\n')) return;
+      watcher.close();
+      resolve(text.slice(0, text.indexOf('\n')));
+    };
+    const watcher = watch(dirname(path), (_, name) => { if (name === null || name === basename(path)) look(); });
+    watcher.on('error', reject);
+    look();
+  });
+}

@@ -1,0 +1,81 @@
+/** The parts that work on repositories, real ones, without a server: git, mirrors, worktrees, processes, artefacts. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { workspaceActivities } from '../../src/activities/workspace.ts';
+import { diagnosticsActivities } from '../../src/activities/diagnostics.ts';
+import type { ActivityDeps } from '../../src/activities/deps.ts';
+import { createProcessRunner } from '../../src/activities/process/runner.ts';
+import { readConfig } from '../../src/config.ts';
+import { systemActor } from '../../src/domain/actor.ts';
+import type { AppliedCandidate, CommitRef, DiagnosticsInput } from '../../src/domain/coding.ts';
+import type { StageOutcome } from '../../src/domain/stages.ts';
+import { createGit } from '../../src/git/git.ts';
+import { createMirrors, type RepositoryRef } from '../../src/git/mirror.ts';
+import { createWorktrees } from '../../src/git/worktrees.ts';
+import { openHome } from '../../src/home.ts';
+import { createArtifacts } from '../../src/store/artifacts.ts';
+import { registerRepository } from '../../src/store/repositories.ts';
+import { copyDatabase, silent } from './database.ts';
+import { makeRepository, temporaryFolder, type TestRepository } from './repository.ts';
+
+export type Workspace = Awaited<ReturnType<typeof openWorkspace>>;
+
+const asActivity = <T>(work: () => Promise<T>): Promise<T> => new MockActivityEnvironment().run(work);
+
+export async function openWorkspace() {
+  const home = temporaryFolder();
+  await openHome(home);
+  const db = await copyDatabase();
+  const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: db.url, MISSION_CONTROL_ENVIRONMENT: 'test' });
+  const git = createGit(join(home, 'scratch', 'git-home'));
+  const mirrors = createMirrors(git, join(home, 'mirrors'));
+  const worktrees = createWorktrees(git, mirrors, db.database.query, join(home, 'worktrees'), 'this-host');
+  const processes = createProcessRunner(join(home, 'scratch'));
+  const artifacts = createArtifacts(config.artifacts, db.database.query);
+  // No activity under test talks to Temporal.
+  const deps = { config, logger: silent, database: db.database, artifacts, git, mirrors, worktrees, processes } as unknown as ActivityDeps;
+
+  const workspace = {
+    home, db, git, mirrors, worktrees, processes, artifacts, deps,
+    repository: (files: Record<string, string>): TestRepository => makeRepository(join(home, 'repositories'), files),
+    /** Registers the repository and fetches its main branch. */
+    async fetched(repository: TestRepository): Promise<RepositoryRef & { base: CommitRef; gitDir: string }> {
+      const { repository_id, origin, kind } = await registerRepository(db.database, {
+        name: repository.path.split('/').at(-1)!, origin: repository.path, kind: 'path', default_branch: 'main',
+        settings: { commands: {}, stress_thresholds: [], protected_paths: [] },
+      }, systemActor('test'));
+      const base = await mirrors.fetchTip({ repository_id, origin, kind }, 'main');
+      return { repository_id, origin, kind, base, gitDir: mirrors.pathOf(repository_id) };
+    },
+    /** Stage 3 as the worker runs it. */
+    async apply(repository: { repository_id: string; base: CommitRef }, diff: string | Buffer, mission = 'MC-1'): Promise<AppliedCandidate> {
+      const { sha256, size_bytes } = await artifacts.put(diff, 'text/x-diff');
+      return asActivity(() => workspaceActivities(deps).applyCandidate({
+        mission_id: mission, attempt: 1, repository_id: repository.repository_id, base: repository.base,
+        candidate: { kind: 'diff', artifact: sha256, size_bytes }, number: 1, protected_paths: ['.github/**'],
+        commit_time: '2026-01-02T03:04:05Z', message: 'A candidate',
+      }));
+    },
+    /** Stage 6 as the worker runs it. */
+    diagnose: (input: DiagnosticsInput): Promise<StageOutcome> => asActivity(() => diagnosticsActivities(deps).publishDiagnostics(input)),
+    async close(): Promise<void> {
+      await db.drop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+  return workspace;
+}
+
+/** A tree made entry by entry, as `git mktree` takes it, without any of the checks that git does on paths. */
+export interface TreeEntry { mode: string; name: string; text?: string; entries?: TreeEntry[]; id?: string }
+
+export async function makeTree({ git }: Pick<Workspace, 'git'>, gitDir: string, entries: readonly TreeEntry[]): Promise<string> {
+  const lines: string[] = [];
+  for (const { mode, name, text, entries: inner, id } of entries) {
+    if (inner !== undefined) lines.push(`040000 tree ${await makeTree({ git }, gitDir, inner)}\t${name}`);
+    else if (mode === '160000') lines.push(`160000 commit ${id ?? '1'.repeat(40)}\t${name}`);
+    else lines.push(`${mode} blob ${await git.text(['hash-object', '-w', '--stdin'], { gitDir, input: text ?? 'text\n' })}\t${name}`);
+  }
+  return git.text(['mktree', '-z', '--missing'], { gitDir, input: lines.map((line) => `${line}\0`).join('') });
+}
