@@ -75,7 +75,7 @@ async function read(deps: ActivityDeps, metric: WindowMetric, input: TickInput):
     try {
       const { egress } = await readPolicy(deps.config.configFolder);
       const value = await measure(deps, entry, egress, `${input.mission_id}:observation`);
-      if (typeof value !== 'number' || !Number.isFinite(value)) return { kind: 'error', reason: `measured ${String(JSON.stringify(value)).slice(0, 100)}, which is not a finite number` };
+      if (typeof value !== 'number' || !Number.isFinite(value)) return { kind: 'error', reason: `measured ${(JSON.stringify(value) ?? 'nothing').slice(0, 100)}, which is not a finite number` };
       await insertMeasured(deps.database.query, metric.metric_id, entry.source.kind, value, new Date(Date.now()).toISOString());
       // A figure of one moment needs no history; an aggregate is made of what was measured in the window so far.
       if (metric.aggregation === 'last') return { kind: 'value', value, at: Date.now(), observed_revision: null };

@@ -15,6 +15,8 @@ export interface SigningKey {
 /** The key as SPKI PEM, or undefined when it is no Ed25519 public key. */
 export function ed25519Key(text: string): string | undefined {
   try {
+    // A private key would be taken too, and it should not have been sent.
+    if (text.includes('PRIVATE KEY')) return undefined;
     const key = createPublicKey(text);
     return key.asymmetricKeyType === 'ed25519' ? key.export({ type: 'spki', format: 'pem' }).toString() : undefined;
   } catch {

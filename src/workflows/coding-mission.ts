@@ -202,6 +202,6 @@ function reportOnly(mission: Mission, scope: string): MissionEnd {
 }
 
 /** What an approver is shown: everything found before the approval, every attempt of it. */
-const evidenceForApproval = (mission: Mission): EvidenceRef[] => mission.stages()
+const evidenceForApproval = (mission: Mission): EvidenceRef[] => mission.stages
   .filter((stage) => codingStages.indexOf(stage.name) < codingStages.indexOf('governance_approval'))
   .flatMap((stage) => stage.evidence);

@@ -15,7 +15,7 @@ export async function escalate(mission: Mission, source: CapaSource, reason: str
   const capa = await record.openCapaOnce({
     key: `${pack.mission_id}:${source}`, source, fingerprint: `${source}:${pack.mission_id}`, mission_id: pack.mission_id,
     subsystem_id: pack.subsystem_id, problem_statement: `${pack.title}: ${reason}`.slice(0, 10_000),
-    evidence: mission.stages().flatMap((stage) => stage.evidence).map((item) => item.sha256),
+    evidence: mission.stages.flatMap((stage) => stage.evidence).map((item) => item.sha256),
   });
   mission.change({ capa_id: capa });
   return { status: 'escalated', outcome, reason };

@@ -1,23 +1,20 @@
 /**
- * A running mission: its stages, waits, steering and records. `stage` is the only place that knows pause, abort,
- * parking, attempts, recording and progress; a stage body knows none of them.
+ * A running mission: its stages, waits and steering. `stage` is the only place that knows pause, abort, parking,
+ * attempts, recording and progress; a stage body knows none of them.
  */
 import {
-  ActivityFailure, ApplicationFailure, CancellationScope, ChildWorkflowFailure, condition, isCancellation, setHandler, workflowInfo,
+  ActivityFailure, ApplicationFailure, CancellationScope, ChildWorkflowFailure, condition, isCancellation, setHandler,
 } from '@temporalio/workflow';
-import { actorOf, systemActor, type Actor } from '../domain/actor.ts';
-import type { Approval, Refusal } from '../domain/approval.ts';
-import type { EventType } from '../domain/event.ts';
-import type { MissionContext, MissionPackage, RemediationEvent } from '../domain/mission-package.ts';
-import type { MissionState } from '../domain/mission-view.ts';
+import { actorOf } from '../domain/actor.ts';
+import type { Refusal } from '../domain/approval.ts';
+import type { MissionPackage } from '../domain/mission-package.ts';
 import { isTerminal } from '../domain/mission.ts';
-import type { MissionRecord, StateChange } from '../domain/record.ts';
 import {
   latestAttempts, stageProgress, type StageName, type StageOutcome, type StageRecord,
 } from '../domain/stages.ts';
 import type { WaitingOn } from '../domain/waiting.ts';
-import { record } from './activities.ts';
 import { MissionAborted, MissionEscalated } from './interrupts.ts';
+import { openJournal, type Journal } from './journal.ts';
 import * as messages from './messages.ts';
 
 /** How long a parked stage waits for a person before the mission escalates. */
@@ -30,9 +27,8 @@ const uninterruptible: readonly StageName[] = ['merge_changes', 'resolve_or_roll
 /** Why a mission waits; when it began and when it ends are filled in. */
 export type WaitReason = Omit<WaitingOn, 'since' | 'deadline'>;
 
-export interface Mission {
+export interface Mission extends Omit<Journal, 'saveStage'> {
   readonly package: MissionPackage;
-  readonly state: Readonly<Omit<MissionState, 'updated_at'>>;
   /** Runs one stage to an outcome, as often as pauses, retries and worker deaths make it necessary. */
   stage<T extends StageOutcome>(name: StageName, body: (attempt: number) => Promise<T>): Promise<T>;
   /** A stage that does not apply, with the reason. */
@@ -43,15 +39,6 @@ export interface Mission {
   waitThrough(on: WaitReason, ready: () => boolean): Promise<void>;
   /** Waits as `wait` does, for an operator's `retry` or the given time, whichever comes first. */
   waitForRetry(on: WaitReason, timeoutMs: number): Promise<void>;
-  /** Notes a change; it is written with the next record. */
-  change(state: StateChange): void;
-  note(type: EventType, payload: Record<string, unknown>, actor?: Actor): void;
-  remember(entry: Omit<RemediationEvent, 'at'>): void;
-  setContext(context: MissionContext): void;
-  saveApproval(approval: Approval): void;
-  /** Writes everything noted so far in one transaction. */
-  flush(): Promise<void>;
-  stages(): readonly StageRecord[];
   /** Why the mission is being aborted, or null. */
   abortReason(): string | null;
 }
@@ -61,69 +48,12 @@ const now = (): string => new Date().toISOString();
 /** Makes the mission and registers its message handlers, before anything is awaited. */
 export function openMission(pack: MissionPackage): Mission {
   const missionId = pack.mission_id;
-  const info = workflowInfo();
-  const stages: StageRecord[] = [];
-  const state: Omit<MissionState, 'updated_at'> = {
-    status: 'open', outcome: null, stage: null, progress: 0, paused: false, waiting_on: null, tokens: 0,
-    cost_micro_usd: 0, landed_commit: null, landed_tree: null, capa_id: null, ended_reason: null,
-    started_at: null, ended_at: null,
-  };
-  const remediation: RemediationEvent[] = [];
+  const journal = openJournal(missionId);
+  const { state, stages, change, note, saveStage, flush } = journal;
 
   let abortRequest: messages.SteerInput | null = null;
   let retryRequested = false;
   let running: { scope: CancellationScope; interruptible: boolean } | null = null;
-
-  // ---- what has not been written yet -------------------------------------------------------------------------
-  let seq = 0;
-  let eventNumber = 0;
-  const emptyRecord = (): Omit<MissionRecord, 'mission_id' | 'seq'> => ({ state: {}, stages: [], events: [] });
-  let pending = emptyRecord();
-  let pendingApproval: Approval | null = null;
-  let dirty = false;
-  let flushing: Promise<void> = Promise.resolve();
-
-  function change(changes: StateChange): void {
-    Object.assign(state, changes);
-    Object.assign(pending.state, changes);
-    dirty = true;
-  }
-
-  function note(type: EventType, payload: Record<string, unknown>, actor: Actor = systemActor('worker')): void {
-    const current = state.stage === null ? undefined : stages.findLast((stage) => stage.name === state.stage);
-    eventNumber += 1;
-    pending.events.push({
-      type, actor, payload,
-      subject: {
-        mission_id: missionId, workflow_id: info.workflowId, run_id: info.runId,
-        stage: current?.name ?? null, attempt: current?.attempt ?? null,
-      },
-      idempotency_key: `${missionId}:${eventNumber}:${type}`,
-    });
-    dirty = true;
-  }
-
-  function saveStage(stage: StageRecord): void {
-    const copy = { ...stage };
-    const at = pending.stages.findIndex((s) => s.name === stage.name && s.attempt === stage.attempt);
-    if (at >= 0) pending.stages[at] = copy;
-    else pending.stages.push(copy);
-    dirty = true;
-  }
-
-  /** Records are written one after the other, whoever asks: handlers interleave with the pipeline at every await. */
-  function flush(): Promise<void> {
-    flushing = flushing.then(async () => {
-      if (!dirty) return;
-      const record_ = { mission_id: missionId, seq: seq += 1, ...pending };
-      const approval = pendingApproval;
-      pending = emptyRecord();
-      pendingApproval = null;
-      dirty = false;
-      await CancellationScope.nonCancellable(() => record.write({ record: record_, approval }));
-    });
-    return flushing;
-  }
 
   // ---- waiting -----------------------------------------------------------------------------------------------
   function beginWait(on: WaitReason, timeoutMs: number | null): void {
@@ -317,8 +247,7 @@ export function openMission(pack: MissionPackage): Mission {
   });
 
   return {
-    package: pack, state, stage: runStage, wait, waitThrough, change, note, flush,
-    stages: () => stages,
+    ...journal, package: pack, stage: runStage, wait, waitThrough,
     abortReason: () => (abortRequest === null ? null : abortRequest.reason ?? 'aborted'),
     skip(name, reason) {
       const stage = begin(name);
@@ -327,19 +256,6 @@ export function openMission(pack: MissionPackage): Mission {
     async waitForRetry(on, timeoutMs) {
       retryRequested = false;
       await wait(on, () => retryRequested, timeoutMs);
-    },
-    remember(entry) {
-      remediation.push({ at: now(), ...entry });
-      pending.remediation = [...remediation];
-      dirty = true;
-    },
-    setContext(context) {
-      pending.context = context;
-      dirty = true;
-    },
-    saveApproval(approval) {
-      pendingApproval = { ...approval, decisions: [...approval.decisions] };
-      dirty = true;
     },
   };
 }

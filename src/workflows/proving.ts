@@ -22,7 +22,7 @@ export async function firstProven(mission: Mission, host: string, context: Froze
   const { patch_candidates: given } = mission.package.workspace;
   const failures: EarlierAttempt[] = [];
   const failed = (reason: string): void => {
-    const log = mission.stages().findLast((stage) => stage.status === 'failed')?.evidence.find((item) => item.kind === 'log');
+    const log = mission.stages.findLast((stage) => stage.status === 'failed')?.evidence.find((item) => item.kind === 'log');
     failures.push({ attempt: failures.length + 1, reason, log: log?.sha256 ?? null });
     mission.remember({ action: `candidate ${failures.length}`, result: reason });
   };
@@ -32,7 +32,8 @@ export async function firstProven(mission: Mission, host: string, context: Froze
     failed(result);
   }
   const agent = await assignedAgent(mission);
-  for (let turn = 1; agent !== null && turn <= agent.max_attempts; turn += 1) {
+  if (agent === null) return nothingProved(failures);
+  for (let turn = 1; turn <= agent.max_attempts; turn += 1) {
     const result = await prove(mission, host, context, failures.length + 1, (attempt) => onHost(host).runAgent({
       mission_id: mission.package.mission_id, attempt, repository_id: mission.package.workspace.repository_id, agent,
       base: context.base, setup: context.settings.commands.setup ?? null, mission: mission.package, agent_attempt: turn, earlier: failures,
@@ -42,8 +43,11 @@ export async function firstProven(mission: Mission, host: string, context: Froze
     failed(result);
     if (again) return `${agent.id} failed the same way twice in a row: ${result}`;
   }
-  return `no candidate is proved: ${failures.map(({ attempt, reason }) => `candidate ${attempt}: ${reason}`).join(' | ')}`;
+  return nothingProved(failures);
 }
+
+const nothingProved = (failures: readonly EarlierAttempt[]): string =>
+  `no candidate is proved: ${failures.map(({ attempt, reason }) => `candidate ${attempt}: ${reason}`).join(' | ')}`;
 
 /** The command agent that the mission is assigned to; waits for its registration when nothing else could be tried. */
 async function assignedAgent(mission: Mission): Promise<CommandAgent | null> {
@@ -96,7 +100,7 @@ async function prove(
   const diagnostics = await mission.stage('publish_diagnostics', (attempt) => onHost(host).publishDiagnostics({
     ...work(attempt), candidate, policy: context.policy,
     stages: codingStages.slice(0, 5).flatMap((name) => {
-      const latest = mission.stages().findLast((stage) => stage.name === name);
+      const latest = mission.stages.findLast((stage) => stage.name === name);
       return latest === undefined ? [] : [{ name, outcome: latest.status, reason: latest.reason, evidence: latest.evidence }];
     }),
   }));

@@ -29,7 +29,8 @@ const heldBy = (role: Role): Permission[] => all.filter((permission) => holds(ro
 
 test('the table below names every role and every permission', () => {
   expect(header).toEqual([...roles]);
-  expect(rows.map(([permission]) => permission).sort()).toEqual([...all].sort());
+  expect(rows).toHaveLength(all.length);
+  expect(new Set(rows.map(([permission]) => permission))).toEqual(new Set<string>(all));
 });
 
 test.each(rows.flatMap(([permission, ...marks]) => marks.map((mark, i) => [header[i] as Role, permission as Permission, mark] as const)))(

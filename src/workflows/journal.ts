@@ -1,0 +1,100 @@
+/** What a mission has done and not yet written: state, stages and events, noted as they happen, written together. */
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { systemActor, type Actor } from '../domain/actor.ts';
+import type { Approval } from '../domain/approval.ts';
+import type { EventType } from '../domain/event.ts';
+import type { MissionContext, RemediationEvent } from '../domain/mission-package.ts';
+import type { MissionState } from '../domain/mission-view.ts';
+import type { MissionRecord, StateChange } from '../domain/record.ts';
+import type { StageRecord } from '../domain/stages.ts';
+import { record } from './activities.ts';
+
+export interface Journal {
+  readonly state: Readonly<Omit<MissionState, 'updated_at'>>;
+  /** Every attempt of every stage, in order. */
+  readonly stages: StageRecord[];
+  /** Notes a change of state; it is written with the next record. */
+  change: (state: StateChange) => void;
+  note: (type: EventType, payload: Record<string, unknown>, actor?: Actor) => void;
+  saveStage: (stage: StageRecord) => void;
+  remember: (entry: Omit<RemediationEvent, 'at'>) => void;
+  setContext: (context: MissionContext) => void;
+  saveApproval: (approval: Approval) => void;
+  /** Writes everything noted so far in one transaction. */
+  flush: () => Promise<void>;
+}
+
+export function openJournal(missionId: string): Journal {
+  const info = workflowInfo();
+  const stages: StageRecord[] = [];
+  const remediation: RemediationEvent[] = [];
+  const state: Omit<MissionState, 'updated_at'> = {
+    status: 'open', outcome: null, stage: null, progress: 0, paused: false, waiting_on: null, tokens: 0,
+    cost_micro_usd: 0, landed_commit: null, landed_tree: null, capa_id: null, ended_reason: null,
+    started_at: null, ended_at: null,
+  };
+
+  let seq = 0;
+  let eventNumber = 0;
+  const emptyRecord = (): Omit<MissionRecord, 'mission_id' | 'seq'> => ({ state: {}, stages: [], events: [] });
+  let pending = emptyRecord();
+  let pendingApproval: Approval | null = null;
+  let dirty = false;
+  let flushing: Promise<void> = Promise.resolve();
+
+  return {
+    state, stages,
+    change(changes) {
+      Object.assign(state, changes);
+      Object.assign(pending.state, changes);
+      dirty = true;
+    },
+    note(type, payload, actor = systemActor('worker')) {
+      const current = state.stage === null ? undefined : stages.findLast((stage) => stage.name === state.stage);
+      eventNumber += 1;
+      pending.events.push({
+        type, actor, payload,
+        subject: {
+          mission_id: missionId, workflow_id: info.workflowId, run_id: info.runId,
+          stage: current?.name ?? null, attempt: current?.attempt ?? null,
+        },
+        // Counted by the workflow, so the same on every replay and retry: never by the clock.
+        idempotency_key: `${missionId}:${eventNumber}:${type}`,
+      });
+      dirty = true;
+    },
+    saveStage(stage) {
+      const copy = { ...stage };
+      const at = pending.stages.findIndex((s) => s.name === stage.name && s.attempt === stage.attempt);
+      if (at >= 0) pending.stages[at] = copy;
+      else pending.stages.push(copy);
+      dirty = true;
+    },
+    remember(entry) {
+      remediation.push({ at: new Date().toISOString(), ...entry });
+      pending.remediation = [...remediation];
+      dirty = true;
+    },
+    setContext(context) {
+      pending.context = context;
+      dirty = true;
+    },
+    saveApproval(approval) {
+      pendingApproval = { ...approval, decisions: [...approval.decisions] };
+      dirty = true;
+    },
+    /** Records are written one after the other, whoever asks: handlers interleave with the pipeline at every await. */
+    flush() {
+      flushing = flushing.then(async () => {
+        if (!dirty) return;
+        seq += 1;
+        const input = { record: { mission_id: missionId, seq, ...pending }, approval: pendingApproval };
+        pending = emptyRecord();
+        pendingApproval = null;
+        dirty = false;
+        await CancellationScope.nonCancellable(() => record.write(input));
+      });
+      return flushing;
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { z } from 'zod';
+import { problemSchema } from '../../src/api/problem.ts';
+import { call, keyFor } from '../support/http.ts';
+import { brokenAdd, calculator, fixedAdd } from '../support/repository.ts';
+import { filled, routesDuring, type Route } from '../support/routes.ts';
+import { startSystem, testMetric, type System } from '../support/system.ts';
+
+let system: System;
+let routes: Route[];
+let key: string;
+let parameters: Record<string, string>;
+
+beforeAll(async () => {
+  ({ built: system, routes } = await routesDuring(startSystem));
+  await system.startWorker();
+  key = await keyFor(system, 'root', 'admin');
+  // One mission that landed after an approval, one that failed and left a record: every list has something in it.
+  const repository = system.repository(calculator);
+  const diffs = [repository.diff(brokenAdd), repository.diff(fixedAdd)];
+  const landed = await system.send(repository, diffs, { trust_requirements: {}, labels: ['x'], budget: { tokens: 1 } });
+  const approval = await system.approval(landed.mission_id);
+  await system.decide(approval);
+  const mission = await system.whenEnded(landed.mission_id);
+  expect(mission.status).toBe('resolved');
+  const failed = await system.whenEnded((await system.send(system.repository(calculator), [diffs.at(0) ?? ''])).mission_id);
+  parameters = {
+    ':mission_id': mission.mission_id, ':approval_id': approval.approval_id, ':capa_id': failed.capa_id ?? '', ':metric_id': testMetric,
+    ':agent_id': 'agent', ':sha256': mission.stages.at(0)?.evidence.at(0)?.sha256 ?? '',
+  };
+});
+afterAll(() => system.stop());
+
+const schemaOf = (route: Route, status: number): z.ZodType => {
+  const responses = route.options.schema?.response as Record<string, z.ZodType>;
+  const schema = responses[status] ?? responses['default'];
+  if (schema === undefined) throw new Error(`${route.method} ${route.url} says nothing about ${status}`);
+  return schema;
+};
+const required: Record<string, string> = { '/mission-control/queue/next': '?agent_id=agent' };
+const pathOf = (route: Route): string =>
+  Object.entries(parameters).reduce((url, [name, value]) => url.replace(name, value), route.url) + (required[route.url] ?? '');
+const documented = (route: Route): boolean => route.url.startsWith('/mission-control') || route.url.startsWith('/health');
+
+test('every GET answers as its schema says, with something in every list', async () => {
+  const reading = routes.filter((route) => route.method === 'GET' && documented(route));
+  expect(reading.length).toBeGreaterThan(14);
+  for (const route of reading) {
+    const answer = await call(system.url, pathOf(route), { key });
+    expect(answer.status, `${route.url} ${answer.text.slice(0, 300)}`).toBe(200);
+    if (route.url.includes('/artifacts/')) continue;
+    const parsed = schemaOf(route, 200).safeParse(answer.body);
+    expect(parsed.error?.issues ?? [], route.url).toEqual([]);
+    if (Array.isArray(answer.body['items'])) expect(answer.body['items'], route.url).not.toEqual([]);
+  }
+});
+
+test('what is created and changed answers as its schema says', async () => {
+  const calls: [string, string, number, unknown][] = [
+    ['POST', '/mission-control/keys', 201, { principal_id: 'new', kind: 'service', role: 'viewer' }],
+    ['PUT', '/mission-control/metrics/:metric_id', 200, { comparator: '<', target: 1 }],
+    ['POST', '/mission-control/metrics/:metric_id/observations', 202, { value: 1 }],
+    ['POST', '/mission-control/capa', 201, { subsystem_id: 'x', problem_statement: 'y' }],
+    ['POST', '/mission-control/repositories', 201, { name: 'schemas', path: system.repository(calculator).path }],
+    ['POST', '/mission-control/missions/:mission_id/execute', 409, {}],
+    ['POST', '/mission-control/missions/:mission_id/pause', 409, {}],
+    ['POST', '/mission-control/approvals/:approval_id/approve', 409, { reason: 'again' }],
+  ];
+  for (const [method, url, status, json] of calls) {
+    const route = routes.find((route) => route.method === method && route.url === url)!;
+    const answer = await call(system.url, pathOf(route), { key, method, json });
+    expect(answer.status, answer.text).toBe(status);
+    expect(schemaOf(route, status).safeParse(answer.body).error?.issues ?? [], url).toEqual([]);
+  }
+});
+
+test('the bytes of an artefact are what the evidence says, and never a page of ours', async () => {
+  const { body } = await call(system.url, `/mission-control/missions/${parameters[':mission_id']}/evidence`, { key });
+  const items = body['items'] as { sha256: string; size_bytes: number; media_type: string }[];
+  expect(items.length).toBeGreaterThan(10);
+  for (const item of items) {
+    const answer = await fetch(`${system.url}/mission-control/artifacts/${item.sha256}`, { headers: { authorization: `Bearer ${key}` } });
+    expect((await answer.arrayBuffer()).byteLength).toBe(item.size_bytes);
+    expect(answer.headers.get('content-disposition')).toMatch(/^attachment/);
+    expect(answer.headers.get('content-security-policy')).toContain('sandbox');
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+  }
+});
+
+describe('the OpenAPI document', () => {
+  interface Operation { summary?: string; security?: unknown[]; responses?: Record<string, { content?: Record<string, { schema?: object }> }>; description?: string; parameters?: { name: string; in: string }[] }
+  interface Document { openapi: string; paths: Record<string, Record<string, Operation>>; components: { securitySchemes: Record<string, unknown> } }
+  const document = async (): Promise<Document> => (await call(system.url, '/openapi.json')).body as unknown as Document;
+
+  test('is 3.1 and names every route, with summary, answers, problems and the key it needs', async () => {
+    const { openapi, paths, components } = await document();
+    expect(openapi).toMatch(/^3\.1\./);
+    expect(Object.keys(components.securitySchemes)).toEqual(['api_key']);
+    for (const route of routes.filter((route) => documented(route) && route.method !== 'HEAD')) {
+      const operation = paths[route.url.replaceAll(/:(\w+)/g, '{$1}')]?.[route.method.toLowerCase()];
+      const name = `${route.method} ${route.url}`;
+      expect(operation?.summary, name).toMatch(/^[A-Z0-9].{4,}/);
+      const responses = operation?.responses ?? {};
+      expect(Object.keys(responses).some((status) => status.startsWith('2')), name).toBe(true);
+      for (const [status, response] of Object.entries(responses)) {
+        expect(Object.values(response.content ?? {}).some(({ schema }) => Object.keys(schema ?? {}).length > 0), `${name} ${status}`).toBe(true);
+      }
+      for (const parameter of route.url.matchAll(/:(\w+)/g)) {
+        expect(operation?.parameters?.map((p) => `${p.in} ${p.name}`), name).toContain(`path ${parameter[1]}`);
+      }
+      if (route.permission === 'public') {
+        expect(operation?.security, name).toBeUndefined();
+        continue;
+      }
+      expect(operation?.security, name).toEqual([{ api_key: [] }]);
+      expect(operation?.description, name).toContain(`\`${route.permission}\``);
+      expect(responses, name).toHaveProperty('default');
+    }
+  });
+
+  test('names no route that is not there', async () => {
+    const { paths } = await document();
+    const known = new Set(routes.map((route) => `${route.method.toLowerCase()} ${route.url.replaceAll(/:(\w+)/g, '{$1}')}`));
+    for (const [url, operations] of Object.entries(paths)) {
+      for (const method of Object.keys(operations)) expect(known).toContain(`${method} ${url}`);
+    }
+  });
+
+  test('shows a problem as problems are', async () => {
+    const { paths } = await document();
+    const shown = paths['/mission-control/missions']?.['post']?.responses?.['default']?.content ?? {};
+    const schema = Object.values(shown).at(0)?.schema ?? {};
+    expect(Object.keys('properties' in schema ? schema.properties as object : {}).sort()).toEqual(Object.keys(problemSchema.shape).sort());
+  });
+
+  test('is the same each time', async () => {
+    const one = await call(system.url, '/openapi.json');
+    expect((await call(system.url, '/openapi.json')).text).toBe(one.text);
+  });
+
+  test('routes of the seed and of ours stay where they are', async () => {
+    const { paths } = await document();
+    expect(Object.entries(paths).flatMap(([url, operations]) => Object.keys(operations).map((method) => `${method.toUpperCase()} ${url}`))).toEqual(expect.arrayContaining([
+      'GET /health/live', 'GET /health/ready', 'GET /mission-control/status', 'POST /mission-control/missions', 'GET /mission-control/missions',
+      'GET /mission-control/missions/{mission_id}', 'POST /mission-control/missions/{mission_id}/execute', 'GET /mission-control/subsystems',
+      'GET /mission-control/metrics', 'POST /mission-control/capa', 'GET /mission-control/capa', 'GET /mission-control/keys',
+      'DELETE /mission-control/keys/{key_id}', 'GET /mission-control/approvals', 'POST /mission-control/approvals/{approval_id}/approve',
+      ...['pause', 'resume', 'abort', 'retry'].map((verb) => `POST /mission-control/missions/{mission_id}/${verb}`),
+      ...['stages', 'timeline', 'evidence'].map((part) => `GET /mission-control/missions/{mission_id}/${part}`),
+    ]));
+  });
+});
+
+test('/docs answers and loads nothing from another host', async () => {
+  const moved = await call(system.url, '/docs');
+  expect([200, 301, 302]).toContain(moved.status);
+  const page = await call(system.url, '/docs/');
+  expect(page.status).toBe(200);
+  const loaded = [...page.text.matchAll(/(?:src|href)="([^"]*)"/g)].map((match) => match[1] ?? '');
+  expect(loaded.length).toBeGreaterThan(0);
+  for (const address of loaded) {
+    expect(address, 'not another host').not.toMatch(/^(\w+:)?\/\//);
+    expect((await call(system.url, new URL(address, 'http://x/docs/').pathname)).status, address).toBe(200);
+  }
+  // Whatever the script would like to fetch, the browser lets it fetch from here only.
+  const policy = page.headers.get('content-security-policy') ?? '';
+  expect(policy).toContain("default-src 'self'");
+  expect(policy).not.toMatch(/https?:|\*|connect-src|font-src https/);
+});
+
+test('the front page names where to go, and runs under the same rule', async () => {
+  const page = await call(system.url, filled('/'));
+  expect(page.text).toContain('/docs');
+  expect(page.text).not.toContain('{{');
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
+});
