@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 
-/** Well under the heartbeat timeout of `onHost` activities, so that one late beat on a busy host is no death. */
+/** Well under the heartbeat timeout of `onHost` activities, and how long a cancellation may take to arrive. */
 const intervalMs = 500;
 
 /** Runs an activity's work with a heartbeat, handing it the signal that cancellation, timeout or shutdown sets off. */

@@ -19,6 +19,8 @@ export const candidateRef = (missionId: string, n: number): string => `refs/miss
 export const landingRef = (missionId: string, kind: 'land' | 'revert'): string => `refs/mission-control/${missionId}/${kind}`;
 
 export interface Mirrors {
+  /** Runs what must not run twice at once in one mirror: its ref locks, its list of worktrees. */
+  exclusively<T>(repositoryId: string, work: () => Promise<T>): Promise<T>;
   pathOf(repositoryId: string): string;
   /** Fetches the branch's tip from the origin; makes the mirror when there is none. */
   fetchTip(repository: RepositoryRef, branch: string, signal?: AbortSignal): Promise<Tip>;
@@ -74,7 +76,7 @@ export function createMirrors(git: Git, folder: string): Mirrors {
   }
 
   return {
-    pathOf,
+    pathOf, exclusively,
     resolve,
     restoreConfig,
     async fetchTip(repository, branch, signal) {

@@ -51,8 +51,9 @@ export function createWorktrees(git: Git, mirrors: Mirrors, query: Query, folder
       if (!restored) {
         await removeFolder(path);
         await mkdir(join(folder, repositoryId), { recursive: true, mode: 0o700 });
-        // No `worktree prune` before: it would take away what another mission's `add` is just making.
-        await git.run(['worktree', 'add', '--quiet', '--force', '--force', '--detach', '--no-checkout', '--', path, commit], { gitDir });
+        // One at a time: git reads the half-made entries of another `add` and gives up on them. No `worktree prune` before
+        // it either, which would take such an entry away.
+        await mirrors.exclusively(repositoryId, () => git.run(['worktree', 'add', '--quiet', '--force', '--force', '--detach', '--no-checkout', '--', path, commit], { gitDir }));
         await restore(git, path, await git.text(['-C', path, 'rev-parse', '--absolute-git-dir']), commit);
       }
       return path;

@@ -14,6 +14,7 @@ import type { Logger } from '../log.ts';
 import { createArtifacts } from '../store/artifacts.ts';
 import { createDatabase } from '../store/database.ts';
 import { announceWorker } from '../store/presence.ts';
+import { failUnfinished, rememberRunning } from './unfinished.ts';
 
 export interface RunningWorker {
   /** Ends when the worker has stopped; rejects when it failed. */
@@ -40,10 +41,12 @@ export async function startWorker(
     processes: createProcessRunner(join(config.home, 'scratch')),
   });
 
+  await failUnfinished(config.home, temporal, logger);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
   const common = {
     connection, namespace: config.temporal.namespace, activities,
-    // A heartbeat timeout of 3 s needs beats more often than the SDK's own throttle lets through.
+    interceptors: { activity: [rememberRunning(config.home)] },
+    // Cancellation reaches an activity with the answer to its heartbeat: the SDK's own throttle would let people wait.
     maxHeartbeatThrottleInterval: '500ms', defaultHeartbeatThrottleInterval: '500ms',
     shutdownGraceTime: '1s', shutdownForceTime: '8s',
   } satisfies Partial<WorkerOptions>;

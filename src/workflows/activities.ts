@@ -17,13 +17,14 @@ export const main = proxyActivities<Activities>({
 });
 
 /**
- * Work on one host's files. A dead worker is noticed by its missing heartbeat (one every 0.5 s) and the work is done
- * again at once; a failure that repeats five times parks the mission for a person.
+ * Work on one host's files. What a dead worker left is failed by the next one on that host and done again at once; the
+ * heartbeat (one every 0.5 s) notices a host that is gone. Its timeout is long enough for a machine that the tests
+ * themselves keep busy. A failure that repeats ten times parks the mission for a person.
  */
 export const onHost = (taskQueue: string): Activities => proxyActivities<Activities>({
   taskQueue,
   startToCloseTimeout: '24h',
-  heartbeatTimeout: '3s',
+  heartbeatTimeout: '10s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: {
     initialInterval: '100ms', maximumInterval: '5s', backoffCoefficient: 2, maximumAttempts: 10,

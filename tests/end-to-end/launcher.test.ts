@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { isAlive } from '../../src/cli/launcher/proc.mjs';
+import { isAlive } from '../../src/processes.mjs';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import { copyDatabase } from '../support/database.ts';
 import { calculator, fixedAdd, makeRepository, temporaryFolder } from '../support/repository.ts';

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, watch } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient, type ApiClient } from '../../src/cli/client.ts';
-import { isAlive, identityOf, type ProcessIdentity } from '../../src/cli/launcher/proc.mjs';
+import { isAlive, identityOf, type ProcessIdentity } from '../../src/processes.mjs';
 import type { RunFile } from '../../src/cli/launcher/main.ts';
 import type { Approval } from '../../src/domain/approval.ts';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';

@@ -1,7 +1,7 @@
 /** Children of a launcher that died: found by pid and start time, stopped before anything new starts. */
 import { readFile, rm, writeFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAlive, signal, type ProcessIdentity } from './proc.mjs';
+import { isAlive, signal, type ProcessIdentity } from '../../processes.mjs';
 
 type Children = Record<string, ProcessIdentity>;
 

@@ -1,9 +1,9 @@
 /** One launcher per data directory. Plain JavaScript: the check comes before any build. */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { identityOf, isAlive } from './proc.mjs';
+import { identityOf, isAlive } from '../../processes.mjs';
 
-/** @typedef {import('./proc.mjs').ProcessIdentity} ProcessIdentity */
+/** @typedef {import('../../processes.mjs').ProcessIdentity} ProcessIdentity */
 
 /**
  * Takes the data directory for this process, or says who has it. A lock of a dead process is taken over.

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { portHolder } from './proc.mjs';
+import { portHolder } from '../../processes.mjs';
 
 /** Whether the port can be listened on now. */
 export function isFree(host: string, port: number): Promise<boolean> {

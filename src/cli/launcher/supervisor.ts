@@ -1,6 +1,6 @@
 /** Child processes: started in groups of their own, restarted when they die, stopped in order. */
 import type { ChildProcess } from 'node:child_process';
-import { identityOf, signal, type ProcessIdentity } from './proc.mjs';
+import { identityOf, signal, type ProcessIdentity } from '../../processes.mjs';
 
 export type ChildName = 'postgres' | 'temporal' | 'worker' | 'api';
 

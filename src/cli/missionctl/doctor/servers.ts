@@ -10,7 +10,7 @@ import { connectionOptions } from '../../../engine/client.ts';
 import { postgresPort, temporalPort, temporalUiPort } from '../../launcher/main.ts';
 import { isFree } from '../../launcher/ports.ts';
 import { findBinaries } from '../../launcher/postgres.ts';
-import { portHolder } from '../../launcher/proc.mjs';
+import { portHolder } from '../../../processes.mjs';
 import { cacheFolder, onPath, requireServer } from '../../launcher/temporal.ts';
 import { fail, ok, warn } from './check.ts';
 import type { Subject } from './examine.ts';
