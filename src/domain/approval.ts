@@ -8,7 +8,7 @@ export interface ApprovalDigests {
   policy_digest: string;
 }
 
-export const approvalStatuses = ['waiting', 'approved', 'rejected', 'expired', 'superseded'] as const;
+export const approvalStatuses = ['waiting', 'approved', 'rejected', 'expired', 'superseded', 'withdrawn'] as const;
 export type ApprovalStatus = (typeof approvalStatuses)[number];
 
 export interface ApprovalDecision {

@@ -5,11 +5,27 @@ import { newSalt, saltedDigest } from '../ledger/canonical.ts';
 import type { Query } from './database.ts';
 import { storable, toJson } from './json.ts';
 
-/** UUID version 7 (RFC 9562): time first, so that the index grows at its end. */
+let lastMs = 0;
+let counter = 0;
+
+/**
+ * UUID version 7 (RFC 9562, 6.2 method 1): time first, so that the index grows at its end, then a counter, so that events
+ * of one millisecond keep the order in which they were written.
+ */
 export function uuidv7(now = Date.now()): string {
   const bytes = randomBytes(16);
-  bytes.writeUIntBE(now, 0, 6);
-  bytes[6] = (bytes[6]! & 0x0f) | 0x70;
+  if (now > lastMs) {
+    lastMs = now;
+    counter = bytes.readUInt16BE(6) & 0x3ff;
+  } else {
+    counter += 1;
+    if (counter > 0xfff) {
+      lastMs += 1;
+      counter = 0;
+    }
+  }
+  bytes.writeUIntBE(lastMs, 0, 6);
+  bytes.writeUInt16BE(0x7000 | counter, 6);
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   const hex = bytes.toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;

@@ -7,6 +7,8 @@ import * as messages from './messages.ts';
 import type { Mission } from './mission.ts';
 
 export interface ApprovalGate {
+  /** The mission ends: what still waits is asked of nobody any more. */
+  close(): void;
   /** Waits until enough people agreed, one refused, or the deadline passed. The same digests are asked for once. */
   ask(input: { digests: ApprovalDigests; required: number; rules: string[]; deadline_minutes: number }): Promise<Approval>;
 }
@@ -41,6 +43,11 @@ export function openApprovalGate(mission: Mission): ApprovalGate {
   });
 
   return {
+    close() {
+      if (approval?.status !== 'waiting') return;
+      approval.status = 'withdrawn';
+      mission.saveApproval(approval);
+    },
     async ask({ digests, required, rules, deadline_minutes }) {
       if (approval === null || !sameDigests(approval.digests, digests)) {
         if (approval?.status === 'waiting') {

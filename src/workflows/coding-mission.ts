@@ -37,6 +37,7 @@ export async function codingMission({ package: pack }: CodingMissionInput): Prom
   }
   const hostQueue = host;
   await CancellationScope.nonCancellable(async () => {
+    ways.approvals.close();
     await finish(mission, end);
     await main.tellDependents(pack.mission_id);
     if (hostQueue !== null) await release(pack, hostQueue);

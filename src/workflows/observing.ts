@@ -56,6 +56,8 @@ export function openObservation(mission: Mission): Observation {
 
   async function oneWindow(landed: Landed): Promise<Observed> {
     windows += 1;
+    // A wait that led here has ended: whoever looks now sees that it is watched, not held.
+    await mission.flush();
     const scope = new CancellationScope();
     const running = scope.run(() => executeChild(observationWindow, {
       workflowId: `${mission_id}:observation:${windows}`,

@@ -135,3 +135,10 @@ test('event ids are version 7 UUIDs and grow with time', () => {
   for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   expect([...ids].sort()).toEqual(ids);
 });
+
+test('events of one record are told in the order in which they were noted', async () => {
+  const many = Array.from({ length: 200 }, (_, i) => ({ ...event(), payload: { i }, subject: { ...event().subject, mission_id: 'ordered' } }));
+  await write(...many);
+  const told = await timelineOf(db.database.query, 'ordered', 1_000);
+  expect(told.map((one) => one.payload['i'])).toEqual(many.map((_, i) => i));
+});

@@ -115,6 +115,7 @@ test('a held window that is extended is watched once more, and what it shows the
   await system.whenWaiting(mission.mission_id, 'observation');
   await push(0);
   await decide(mission.mission_id, 'extend');
+  expect(await system.whenStatus(mission.mission_id, (m) => m.waiting_on === null)).toMatchObject({ status: 'observing' });
   const ended = await system.whenEnded(mission.mission_id);
   expect(ended).toMatchObject({ status: 'resolved', ended_reason: 'every metric held for the whole window' });
 });

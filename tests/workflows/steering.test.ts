@@ -97,6 +97,17 @@ test('a stage that fails for reasons of its surroundings parks the mission until
   expect(system.stage(mission, 'fetch_context')).toMatchObject({ attempt: 2, status: 'passed' });
 });
 
+test('an approval that still waits is withdrawn when its mission is aborted', async () => {
+  const repository = system.repository(calculator);
+  const { mission_id: id } = await system.send(repository, [repository.diff(fixedAdd)], { trust_requirements: {} });
+  const approval = await system.approval(id);
+  await steer(id, 'abort', { reason: 'no longer wanted' });
+  await system.whenEnded(id);
+  const { items } = await system.reader.get<{ items: { status: string }[] }>(`/mission-control/approvals?mission_id=${id}`);
+  expect(items.map((item) => item.status)).toEqual(['withdrawn']);
+  await expect(system.decide(approval)).rejects.toMatchObject({ status: 409, code: 'APPROVAL_DECIDED' });
+});
+
 test('a workflow cancelled in Temporal itself ends the mission as aborted and says so', async () => {
   const { repository, id } = await gated();
   await system.temporal.workflow.getHandle(id).cancel();
