@@ -3,7 +3,7 @@ FROM node:22-bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends git openssh-client && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+RUN npm install
 COPY . .
 RUN npm run build && mkdir /data && chown node:node /data && chmod 700 /data
 USER node

@@ -24,7 +24,11 @@ export interface RunAgentInput extends Work {
   earlier: EarlierAttempt[];
 }
 
-export interface AgentResult extends StageOutcome { candidate: PatchCandidate | null }
+export interface AgentResult extends StageOutcome {
+  candidate: PatchCandidate | null;
+  /** How long the agent ran: what its budget is reckoned by. */
+  duration_ms: number;
+}
 
 /** How much of a failed run's output an agent is shown: its end. */
 const excerptBytes = 6_000;
@@ -63,13 +67,13 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
       evidence('brief', await artifacts.put(brief, 'text/markdown'), `brief of attempt ${input.agent_attempt}`),
       evidence('log', log, `${agent.id}: exit code ${run.exit_code}, ${run.duration_ms} ms`),
     ];
-    if (run.timed_out) return { outcome: 'failed', reason: `${agent.id} ran into its time limit of ${agent.timeout_seconds} s`, evidence: kept, candidate: null };
-    if (run.exit_code !== 0) return { outcome: 'failed', reason: `${agent.id} ended with exit code ${run.exit_code}`, evidence: kept, candidate: null };
+    if (run.timed_out) return { outcome: 'failed', reason: `${agent.id} ran into its time limit of ${agent.timeout_seconds} s`, evidence: kept, candidate: null, duration_ms: run.duration_ms };
+    if (run.exit_code !== 0) return { outcome: 'failed', reason: `${agent.id} ended with exit code ${run.exit_code}`, evidence: kept, candidate: null, duration_ms: run.duration_ms };
     const diff = await changeIn(deps, path, input.base.commit);
-    if (diff.length === 0) return { outcome: 'failed', reason: `${agent.id} changed nothing`, evidence: kept, candidate: null };
+    if (diff.length === 0) return { outcome: 'failed', reason: `${agent.id} changed nothing`, evidence: kept, candidate: null, duration_ms: run.duration_ms };
     const stored = await artifacts.put(diff, 'text/x-diff');
     return {
-      outcome: 'passed', reason: null, evidence: kept,
+      outcome: 'passed', reason: null, evidence: kept, duration_ms: run.duration_ms,
       candidate: { kind: 'diff', artifact: stored.sha256, size_bytes: stored.size_bytes },
     };
   } finally {

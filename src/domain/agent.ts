@@ -8,6 +8,8 @@ export interface CommandAgent {
   /** Names of our own environment variables that it may see: its API key, for instance. */
   pass_env: string[];
   max_attempts: number;
+  /** How long all its attempts at one mission may run together; null: only the attempts are counted. */
+  budget_seconds: number | null;
 }
 
 /** What an earlier attempt came to, as the agent is told. */

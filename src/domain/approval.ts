@@ -16,6 +16,8 @@ export interface ApprovalDecision {
   by: Principal;
   at: string;
   reason: string;
+  /** A rejection that asks for another candidate instead of ending the mission. */
+  send_back?: boolean | undefined;
 }
 
 export interface Approval {
@@ -36,6 +38,7 @@ export interface DecideInput {
   digests: ApprovalDigests;
   decision: 'approve' | 'reject';
   reason: string;
+  send_back?: boolean | undefined;
   principal: Principal;
   /** RFC 3339; the workflow refuses the message after it, so an answer of 503 means nothing happened. */
   valid_until: string;

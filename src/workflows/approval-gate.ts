@@ -21,7 +21,7 @@ export function openApprovalGate(mission: Mission): ApprovalGate {
   setHandler(messages.decide, async (input) => {
     const current = approval!;
     const at = new Date().toISOString();
-    current.decisions.push({ decision: input.decision, by: input.principal, at, reason: input.reason });
+    current.decisions.push({ decision: input.decision, by: input.principal, at, reason: input.reason, ...(input.send_back === true ? { send_back: true } : {}) });
     current.status = statusAfter(current);
     mission.saveApproval(current);
     mission.note('approval.decided', {

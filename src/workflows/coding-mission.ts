@@ -16,7 +16,7 @@ import { endOf, escalate, finish, release, type MissionEnd } from './end.ts';
 import { commitMessage, landingBase, landingOutcome, openLanding, type Landing } from './landing.ts';
 import { openMission, type Mission } from './mission.ts';
 import { openObservation, type Landed, type Observation, type Observed } from './observing.ts';
-import { firstProven, type Proven } from './proving.ts';
+import { openProving, type Proven } from './proving.ts';
 
 export interface CodingMissionInput { package: MissionPackage }
 
@@ -64,14 +64,20 @@ async function run(mission: Mission, ways: Ways, host: string): Promise<MissionE
     ...work(attempt), base: context.base, setup: context.settings.commands.setup ?? null,
   }));
 
-  const proven = await firstProven(mission, host, context);
-  if (typeof proven === 'string') return escalate(mission, 'escalation', proven);
-  if (pack.trust_requirements.memory_write_scope !== 'persist') {
-    return reportOnly(mission, pack.trust_requirements.memory_write_scope);
+  const proving = openProving(mission, host, context);
+  let proven: Proven;
+  for (;;) {
+    const found = await proving.next();
+    if (typeof found === 'string') return escalate(mission, 'escalation', found);
+    if (pack.trust_requirements.memory_write_scope !== 'persist') {
+      return reportOnly(mission, pack.trust_requirements.memory_write_scope);
+    }
+    const ruling = await approve(mission, ways.approvals, context, found);
+    if (ruling.kind === 'ended') return ruling.end;
+    proven = found;
+    if (ruling.kind === 'approved') break;
+    proving.sentBack(ruling.reason);
   }
-
-  const approved = await approve(mission, ways.approvals, context, proven);
-  if (approved !== null) return approved;
 
   const landed = await mergeProven(mission, ways.landing, host, context, proven);
   if (!('commit' in landed)) return escalate(mission, landed.source, landed.reason);
@@ -80,16 +86,18 @@ async function run(mission: Mission, ways: Ways, host: string): Promise<MissionE
   return settle(mission, ways, host, context, landed, observed);
 }
 
-/** Stage 8. Null when the change may land. */
+type Ruling = { kind: 'approved' } | { kind: 'sent_back'; reason: string } | { kind: 'ended'; end: MissionEnd };
+
+/** Stage 8. */
 async function approve(
   mission: Mission, approvals: ApprovalGate, context: FrozenContext, proven: Proven,
-): Promise<MissionEnd | null> {
+): Promise<Ruling> {
   const pack = mission.package;
   const ruling = ruleOnApproval(context.policy, {
     severity: pack.severity, requested: pack.trust_requirements.requires_governance_approval,
     touched_protected_paths: proven.touched_protected_paths, vanished_tests: proven.vanished,
   });
-  let refused: MissionEnd | null = null;
+  let result: Ruling = { kind: 'approved' };
   await mission.stage('governance_approval', async (attempt) => {
     const digests = await record.digestForApproval({
       mission_id: pack.mission_id, git_tree: proven.candidate.tree, patch_id: proven.candidate.patch_id,
@@ -112,10 +120,12 @@ async function approve(
     }
     const reason = approval.status === 'expired'
       ? `no decision by ${approval.deadline}` : `rejected by ${last?.by.id}: ${last?.reason}`;
-    refused = { status: 'aborted', outcome: approval.status === 'expired' ? 'cancelled' : 'rejected', reason };
+    result = approval.status === 'rejected' && last?.send_back === true
+      ? { kind: 'sent_back', reason: `governance_approval: ${reason}` }
+      : { kind: 'ended', end: { status: 'aborted', outcome: approval.status === 'expired' ? 'cancelled' : 'rejected', reason } };
     return { outcome: 'failed', reason, evidence };
   });
-  return refused;
+  return result;
 }
 
 /** Stage 9. The landed commit, or why there is none. */

@@ -17,33 +17,65 @@ export interface Proven {
   vanished: string[];
 }
 
-/** Every given candidate in order, then the agent, as often as its budget allows; the reason of each when none is proved. */
-export async function firstProven(mission: Mission, host: string, context: FrozenContext): Promise<Proven | string> {
+export interface Proving {
+  /** The next candidate that is proved; or, as a string, why there is none. */
+  next: () => Promise<Proven | string>;
+  /** A proved candidate that an approver sent back: a failed attempt like any other, told to the agent. */
+  sentBack: (reason: string) => void;
+}
+
+/** Every given candidate in order, then the agent, as often and as long as its budget allows. */
+export function openProving(mission: Mission, host: string, context: FrozenContext): Proving {
   const { patch_candidates: given } = mission.package.workspace;
   const failures: EarlierAttempt[] = [];
-  const failed = (reason: string): void => {
+  let tried = 0;
+  let agent: CommandAgent | null | undefined;
+  let turn = 0;
+  let spentMs = 0;
+
+  function failed(reason: string): void {
     const log = mission.stages.findLast((stage) => stage.status === 'failed')?.evidence.find((item) => item.kind === 'log');
     failures.push({ attempt: failures.length + 1, reason, log: log?.sha256 ?? null });
     mission.remember({ action: `candidate ${failures.length}`, result: reason });
+  }
+
+  async function agentTurn(by: CommandAgent): Promise<Proven | string> {
+    turn += 1;
+    return prove(mission, host, context, failures.length + 1, async (attempt) => {
+      const result = await onHost(host).runAgent({
+        mission_id: mission.package.mission_id, attempt, repository_id: mission.package.workspace.repository_id, agent: by,
+        base: context.base, setup: context.settings.commands.setup ?? null, mission: mission.package, agent_attempt: turn, earlier: failures,
+      });
+      spentMs += result.duration_ms;
+      return result;
+    });
+  }
+
+  return {
+    sentBack: failed,
+    async next() {
+      while (tried < given.length) {
+        const candidate = given[tried]!;
+        tried += 1;
+        const result = await prove(mission, host, context, failures.length + 1, async () => ({ outcome: 'passed', reason: null, evidence: [], candidate, duration_ms: 0 }));
+        if (typeof result !== 'string') return result;
+        failed(result);
+      }
+      agent ??= await assignedAgent(mission);
+      if (agent === null) return nothingProved(failures);
+      while (turn < agent.max_attempts) {
+        if (agent.budget_seconds !== null && spentMs >= agent.budget_seconds * 1_000) {
+          return `${agent.id} used up its budget of ${agent.budget_seconds} s: ${nothingProved(failures)}`;
+        }
+        const before = turn === 0 ? undefined : failures.at(-1)?.reason;
+        const result = await agentTurn(agent);
+        if (typeof result !== 'string') return result;
+        failed(result);
+        if (result === before) return `${agent.id} failed the same way twice in a row: ${result}`;
+      }
+      return nothingProved(failures);
+    },
   };
-  for (const candidate of given) {
-    const result = await prove(mission, host, context, failures.length + 1, async () => ({ outcome: 'passed', reason: null, evidence: [], candidate }));
-    if (typeof result !== 'string') return result;
-    failed(result);
-  }
-  const agent = await assignedAgent(mission);
-  if (agent === null) return nothingProved(failures);
-  for (let turn = 1; turn <= agent.max_attempts; turn += 1) {
-    const result = await prove(mission, host, context, failures.length + 1, (attempt) => onHost(host).runAgent({
-      mission_id: mission.package.mission_id, attempt, repository_id: mission.package.workspace.repository_id, agent,
-      base: context.base, setup: context.settings.commands.setup ?? null, mission: mission.package, agent_attempt: turn, earlier: failures,
-    }));
-    if (typeof result !== 'string') return result;
-    const again = turn > 1 && failures.at(-1)?.reason === result;
-    failed(result);
-    if (again) return `${agent.id} failed the same way twice in a row: ${result}`;
-  }
-  return nothingProved(failures);
 }
 
 const nothingProved = (failures: readonly EarlierAttempt[]): string =>

@@ -125,6 +125,32 @@ test('an agent that crashes, changes nothing or takes too long is an attempt tha
   expect(execFileSync('sh', ['-c', `grep -l MISSION_CONTROL_RUN=${mission.mission_id} /proc/[0-9]*/environ 2>/dev/null || true`], { encoding: 'utf8' })).toBe('');
 });
 
+test('a change that an approver sends back is done again by the agent, who is told why', async () => {
+  await agent('polite', "writeFileSync('add.js', brief.includes('please add a comment') ? '// adds\\nexport const add = (a, b) => a + b;\\n' : 'export const add = (a, b) => a + b;\\n');");
+  const repository = system.repository(calculator);
+  const { mission_id } = await withCandidates(repository, [], { assigned_to: 'polite', trust_requirements: {} });
+  const first = await system.approval(mission_id);
+  const approver = await system.as('approver', 'approver');
+  await approver.post(`/mission-control/approvals/${first.approval_id}/reject`, { reason: 'please add a comment', send_back: true });
+  const second = await system.until(async () => {
+    const { items } = await system.reader.get<{ items: (typeof first)[] }>(`/mission-control/approvals?status=waiting&mission_id=${mission_id}`);
+    return items.find((item) => item.approval_id !== first.approval_id);
+  });
+  expect(second.digests.git_tree).not.toBe(first.digests.git_tree);
+  await expect(system.decide(first)).rejects.toMatchObject({ code: 'APPROVAL_DECIDED' });
+  await system.decide(second);
+  expect(await system.whenEnded(mission_id)).toMatchObject({ status: 'resolved' });
+  expect(repository.git('show', 'main:add.js')).toContain('// adds');
+});
+
+test('an agent stops when its time budget for the mission is used up', async () => {
+  await agent('slow', "writeFileSync('add.js', `export const add = () => ${Math.random()};\\n`);", '    max_attempts: 9\n    budget_seconds: 0.001\n');
+  const repository = system.repository(calculator);
+  const mission = await system.whenEnded((await withCandidates(repository, [], { assigned_to: 'slow' })).mission_id);
+  expect(mission.ended_reason).toContain('slow used up its budget of 0.001 s');
+  expect(mission.remediation_history).toHaveLength(1);
+});
+
 test('an agent that nobody registered: the mission waits and says who can end it, and goes on once it is there', async () => {
   const repository = system.repository(calculator);
   const { mission_id } = await withCandidates(repository, [], { assigned_to: 'latecomer' });

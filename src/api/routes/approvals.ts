@@ -9,6 +9,11 @@ import { update, validUntil } from '../engine.ts';
 import { Problem } from '../problem.ts';
 import { answers, approvalDigestsSchema, approvalSchema, idText, limitQuery, listOf } from '../schemas.ts';
 
+// The digests that the approver was shown; left out, they are those of this approval id.
+const approveBody = z.strictObject({ reason: text(2_000), digests: approvalDigestsSchema.optional() });
+// Sent back, the reason is told to the mission's agent, or the next given candidate has its turn.
+const rejectBody = approveBody.extend({ send_back: z.boolean().default(false) });
+
 export const approvalRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
   const { query } = deps.database;
 
@@ -33,8 +38,7 @@ export const approvalRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
         tags: ['approvals'],
         summary: decision === 'approve' ? 'Agree to exactly this tree and evidence' : 'Refuse this change',
         params: z.strictObject({ approval_id: idText }),
-        // The digests that the approver was shown; left out, they are those of this approval id.
-        body: z.strictObject({ reason: text(2_000), digests: approvalDigestsSchema.optional() }),
+        body: decision === 'approve' ? approveBody : rejectBody,
         response: answers(200, z.object({ approval_id: z.string(), status: z.enum(approvalStatuses) })),
       },
     }, async (request) => {
@@ -50,6 +54,7 @@ export const approvalRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
       }
       return update(deps, approval.mission_id, messages.decide, {
         approval_id, digests: request.body.digests ?? approval.digests, decision, reason: request.body.reason,
+        ...('send_back' in request.body ? { send_back: request.body.send_back } : {}),
         principal: request.principal, valid_until: validUntil(),
       });
     });

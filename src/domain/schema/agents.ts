@@ -8,5 +8,6 @@ export const agentsSchema = z.strictObject({
     network: z.boolean().default(false),
     pass_env: z.array(z.string().regex(/^[A-Za-z_]\w*$/, 'a variable name')).max(50).default([]),
     max_attempts: z.number().int().min(1).max(20).default(3),
+    budget_seconds: z.number().positive().max(604_800).nullable().default(null),
   })),
 });

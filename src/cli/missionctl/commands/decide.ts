@@ -15,14 +15,17 @@ import { safe } from '../safe-text.ts';
 import { pairs, tone } from '../terminal.ts';
 import { ageOf, shortTime, span } from '../words.ts';
 
-interface DecideFlags extends OutputOptions { reason: string; yes?: true }
+interface DecideFlags extends OutputOptions { reason: string; yes?: true; sendBack?: true }
 
-export const decideCommand = (verb: 'approve' | 'reject'): Command => withJson(new Command(verb)
-  .description(verb === 'approve' ? 'agree to exactly the tree and evidence that are shown' : 'refuse a change; its mission is aborted')
+export const decideCommand = (verb: 'approve' | 'reject'): Command => (verb === 'approve'
+  ? decision(verb) : decision(verb).option('--send-back', 'ask for another candidate, telling the agent why, instead of ending the mission'));
+
+const decision = (verb: 'approve' | 'reject'): Command => withJson(new Command(verb)
+  .description(verb === 'approve' ? 'agree to exactly the tree and evidence that are shown' : 'refuse a change; its mission is aborted, or sent back for another candidate')
   .argument('<approval|mission>', 'approval id, or the mission that waits for one', id)
   .requiredOption('--reason <text>', 'why; it is kept with the decision', filled)
   .option('--yes', 'decide without asking; needed where there is no terminal to ask on'))
-  .action(async (target: string, { reason, yes, json }: DecideFlags) => {
+  .action(async (target: string, { reason, yes, json, sendBack }: DecideFlags) => {
     const canAsk = process.stdin.isTTY && process.stderr.isTTY;
     if (!yes && !canAsk) throw usageError('there is no terminal to ask on: look at it with missionctl approvals, then add --yes');
     const owner = ownerOf(target);
@@ -34,7 +37,7 @@ export const decideCommand = (verb: 'approve' | 'reject'): Command => withJson(n
     process.stderr.write(`${process.stderr.isTTY ? shown : stripVTControlCharacters(shown)}\n\n`);
     if (!yes && !(await confirmed(verb))) throw new Ending(exitCodes.failed, 'nothing was decided');
     const answer = await client.send<{ approval_id: string; status: string }>(
-      'POST', apiPath('approvals', approval.approval_id, verb), { reason, digests: approval.digests });
+      'POST', apiPath('approvals', approval.approval_id, verb), { reason, digests: approval.digests, ...(sendBack ? { send_back: true } : {}) });
     if (json) sayJson(answer.text);
     else say(`${answer.body.approval_id} is ${safe(answer.body.status)}${answer.body.status === 'waiting' ? ': more people must agree' : ''}; follow it: missionctl mission watch ${approval.mission_id}`);
   });
