@@ -3,7 +3,9 @@
  * again without waiting for a timeout. Task tokens are kept in files while their activities run.
  */
 import { createHash } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { ActivityNotFoundError } from '@temporalio/client';
@@ -12,7 +14,16 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { identityOf, isAlive, type ProcessIdentity } from '../processes.mjs';
 import type { Logger } from '../log.ts';
 
-interface Unfinished { worker: ProcessIdentity; token: string; activity: string }
+interface Unfinished { worker: ProcessIdentity; pids: string; token: string; activity: string }
+
+/** Whose pids we see: containers that share a data directory must not take each other for dead. */
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return hostname();
+  }
+}
 
 /** After an activity's end its token is kept this long: the answer may not have reached the server yet. */
 const keptMs = 2_000;
@@ -23,12 +34,13 @@ const folderIn = (home: string): string => join(home, 'running');
 export function rememberRunning(home: string): ActivityInterceptorsFactory {
   const folder = folderIn(home);
   const worker = identityOf(process.pid);
+  const pids = pidNamespace();
   return (context) => ({
     inbound: {
       async execute(input, next) {
         const token = context.info.base64TaskToken;
         const file = join(folder, createHash('sha256').update(token).digest('hex').slice(0, 32));
-        const entry: Unfinished = { worker, token, activity: context.info.activityType };
+        const entry: Unfinished = { worker, pids, token, activity: context.info.activityType };
         // Not being able to note it costs time after a crash, nothing else.
         await writeFile(file, JSON.stringify(entry), { mode: 0o600 }).catch(() => undefined);
         try {
@@ -48,7 +60,7 @@ export async function failUnfinished(home: string, temporal: Client, logger: Log
   for (const name of await readdir(folder)) {
     const file = join(folder, name);
     const entry = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Unfinished, () => undefined);
-    if (entry !== undefined && isAlive(entry.worker)) continue;
+    if (entry !== undefined && (entry.pids !== pidNamespace() || isAlive(entry.worker))) continue;
     if (entry !== undefined) {
       const died = ApplicationFailure.retryable(`the worker with pid ${entry.worker.pid} died`, 'WORKER_DIED');
       await temporal.activity.fail(new Uint8Array(Buffer.from(entry.token, 'base64')), died).then(

@@ -148,3 +148,21 @@ test('abort, with the worker killed just before it can act: nothing runs on, not
   await gate.open();
   await expectOneCleanLanding(await missionEnd(system, again.mission_id), repository);
 }, 90_000);
+
+test('pause now, with the worker killed right after: nothing runs on; resumed, it lands once', async () => {
+  const { repository, gate, mission } = await sendGated();
+  const path = `/mission-control/missions/${mission.mission_id}`;
+  await gate.begun(1);
+  const before = identities(system).worker;
+  await system.api().post(`${path}/pause`, { mode: 'now', reason: 'fault test' });
+  await killHard(before);
+  await restarted(system, 'worker', before);
+  await eventually(async () => (await system.api().get<MissionDetail>(path)).waiting_on?.kind === 'pause');
+  await eventually(() => processesOf(mission.mission_id).length === 0);
+  await gate.open();
+  await eventually(() => system.api().post(`${path}/resume`, {}));
+  const ended = await missionEnd(system, mission.mission_id);
+  expect(ended).toMatchObject({ status: 'resolved', outcome: 'landed' });
+  expect(repository.log()).toHaveLength(2);
+  expect(repository.tree()).toBe(ended.landed_tree);
+}, 90_000);

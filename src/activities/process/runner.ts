@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { randomUUID } from 'node:crypto';
 import { keeperScript } from '../../project.ts';
 import { failure } from '../../engine/failure.ts';
@@ -108,8 +109,7 @@ async function supervise(request: RunRequest, env: Record<string, string>, outpu
     { cwd: request.cwd, env: forKeeper(env), detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
   const output = createWriteStream(outputFile, { mode: 0o600 });
   // A full disk fails the run, not the worker.
-  const outputFailure = new Promise<never>((_, reject) => { output.on('error', reject); });
-  outputFailure.catch(() => undefined);
+  output.on('error', () => undefined);
   let written = 0;
   let truncated = false;
   // Put together at the end: a chunk may end in the middle of a character.
@@ -137,7 +137,9 @@ async function supervise(request: RunRequest, env: Record<string, string>, outpu
     // An escaped daemon may hold our pipes; it must not hold us.
     keeper.stdout.destroy();
     keeper.stderr.destroy();
-    await Promise.race([outputFailure, new Promise<void>((resolve) => { output.end(resolve); })]);
+    output.end();
+    // Also rejects for a write that failed a moment ago.
+    await finished(output);
     request.signal?.throwIfAborted();
     if (report.spawn_error !== undefined) {
       throw failure('TOOL_MISSING', `${request.argv[0]} cannot be started: ${report.spawn_error}`);

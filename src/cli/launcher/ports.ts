@@ -1,5 +1,8 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { portHolder } from '../../processes.mjs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { identityOf, isAlive, portHolder, type ProcessIdentity } from '../../processes.mjs';
 
 /** Whether the port can be listened on now. */
 export function isFree(host: string, port: number): Promise<boolean> {
@@ -10,9 +13,19 @@ export function isFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** The wanted port if it is free, else one that the system picks. */
+/**
+ * The wanted port if it is free, else one that the system picks. Two of our processes that look at the same moment get
+ * different ones: each notes what it took, for as long as it lives.
+ */
 export async function freePort(wanted: number): Promise<number> {
-  if (wanted !== 0 && await isFree('127.0.0.1', wanted)) return wanted;
+  if (wanted !== 0 && await isFree('127.0.0.1', wanted) && reserve(wanted)) return wanted;
+  for (;;) {
+    const port = await pickedPort();
+    if (reserve(port)) return port;
+  }
+}
+
+function pickedPort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
@@ -21,6 +34,26 @@ export async function freePort(wanted: number): Promise<number> {
       server.close(() => resolve(port));
     });
   });
+}
+
+/** False when another living process of ours took the port and may be about to listen on it. */
+function reserve(port: number): boolean {
+  const folder = join(homedir(), '.cache', 'mission-control', 'ports');
+  const file = join(folder, String(port));
+  const note = JSON.stringify(identityOf(process.pid));
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    try {
+      writeFileSync(file, note, { flag: 'wx', mode: 0o600 });
+    } catch {
+      const holder = JSON.parse(readFileSync(file, 'utf8')) as ProcessIdentity;
+      if (isAlive(holder)) return false;
+      writeFileSync(file, note);
+    }
+  } catch {
+    // Nowhere to note it: then the system's own answer has to do.
+  }
+  return true;
 }
 
 /** @throws Error naming who holds the port */
