@@ -1,10 +1,10 @@
 /** The approval of one tree and its evidence: asked for, decided by an Update, expired by a timer. */
-import { ApplicationFailure, setHandler } from '@temporalio/workflow';
+import { setHandler } from '@temporalio/workflow';
 import { actorOf } from '../domain/actor.ts';
 import { refuseDecision, sameDigests, statusAfter, type Approval, type ApprovalDigests } from '../domain/approval.ts';
-import { isTerminal } from '../domain/mission.ts';
 import * as messages from './messages.ts';
 import type { Mission } from './mission.ts';
+import { refuse, requireFresh } from './refusal.ts';
 
 export interface ApprovalGate {
   /** The mission ends: what still waits is asked of nobody any more. */
@@ -33,9 +33,7 @@ export function openApprovalGate(mission: Mission): ApprovalGate {
   }, {
     // Synchronous, and it changes nothing: a refused update leaves no trace in the history.
     validator(input) {
-      const refuse = (code: string, detail: string): never => { throw ApplicationFailure.nonRetryable(detail, code); };
-      if (isTerminal(mission.state.status)) refuse('MISSION_ENDED', `the mission is ${mission.state.status}`);
-      if (Date.now() > Date.parse(input.valid_until)) refuse('MESSAGE_EXPIRED', 'nobody read the message in time');
+      requireFresh(mission.package.mission_id, mission.state.status, input);
       if (approval === null) return void refuse('MISSION_NOT_WAITING', 'no approval has been asked for yet');
       const refusal = refuseDecision(approval, input, authors);
       if (refusal !== null) refuse(refusal.code, refusal.detail);

@@ -6,9 +6,7 @@ import {
   ActivityFailure, ApplicationFailure, CancellationScope, ChildWorkflowFailure, condition, isCancellation, setHandler,
 } from '@temporalio/workflow';
 import { actorOf } from '../domain/actor.ts';
-import type { Refusal } from '../domain/approval.ts';
 import type { MissionPackage } from '../domain/mission-package.ts';
-import { isTerminal } from '../domain/mission.ts';
 import {
   latestAttempts, stageProgress, type StageName, type StageOutcome, type StageRecord,
 } from '../domain/stages.ts';
@@ -16,6 +14,7 @@ import type { WaitingOn } from '../domain/waiting.ts';
 import { MissionAborted, MissionEscalated } from './interrupts.ts';
 import { openJournal, type Journal } from './journal.ts';
 import * as messages from './messages.ts';
+import { refuse, requireFresh } from './refusal.ts';
 
 /** How long a parked stage waits for a person before the mission escalates. */
 const parkingHours = 24;
@@ -185,12 +184,7 @@ export function openMission(pack: MissionPackage): Mission {
   }
 
   // ---- messages ----------------------------------------------------------------------------------------------
-  const refuse = (code: Refusal, detail: string): never => { throw ApplicationFailure.nonRetryable(detail, code); };
-
-  function checkFresh(input: { valid_until: string }): void {
-    if (isTerminal(state.status)) refuse('MISSION_ENDED', `${missionId} is ${state.status}`);
-    if (Date.now() > Date.parse(input.valid_until)) refuse('MESSAGE_EXPIRED', 'nobody read the message in time');
-  }
+  const checkFresh = (input: { valid_until: string }): void => requireFresh(missionId, state.status, input);
 
   function interrupt(): string {
     if (running === null) return 'at once';

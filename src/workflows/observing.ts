@@ -5,13 +5,13 @@ import {
 } from '@temporalio/workflow';
 import { actorOf } from '../domain/actor.ts';
 import type { LandingResult } from '../domain/landing.ts';
-import { isTerminal } from '../domain/mission.ts';
 import type { EvidenceRef } from '../domain/stages.ts';
 import { main } from './activities.ts';
 import { MissionAborted } from './interrupts.ts';
 import * as messages from './messages.ts';
 import type { Mission } from './mission.ts';
 import { observationWindow, type ObservationResult } from './observation-window.ts';
+import { refuse, requireFresh } from './refusal.ts';
 
 export type Landed = Extract<LandingResult, { kind: 'landed' }>;
 
@@ -42,9 +42,7 @@ export function openObservation(mission: Mission): Observation {
     return { takes_effect: input.decision === 'extend' && !held() ? 'when this window is over' : 'at once' };
   }, {
     validator(input) {
-      const refuse = (code: string, detail: string): never => { throw ApplicationFailure.nonRetryable(detail, code); };
-      if (isTerminal(mission.state.status)) refuse('MISSION_ENDED', `the mission is ${mission.state.status}`);
-      if (Date.now() > Date.parse(input.valid_until)) refuse('MESSAGE_EXPIRED', 'nobody read the message in time');
+      requireFresh(mission_id, mission.state.status, input);
       if (mission.state.status !== 'observing') refuse('MISSION_NOT_WAITING', 'nothing is being observed yet');
       if (decision !== null) refuse('APPROVAL_DECIDED', `${decision.principal.id} decided already: ${decision.decision}`);
       if (input.decision === 'resolve' && input.principal.id === created_by) refuse('SELF_APPROVAL', `${input.principal.id} is the author of ${mission_id}`);
