@@ -5,6 +5,7 @@ import type { ActivityDeps } from './deps.ts';
 import { diagnosticsActivities } from './diagnostics.ts';
 import { evidenceActivities } from './evidence.ts';
 import { toFailure } from '../engine/failure.ts';
+import { healingActivities } from './healing.ts';
 import { landingActivities } from './landing.ts';
 import { observationActivities } from './observation.ts';
 import { recordActivities } from './record.ts';
@@ -20,6 +21,7 @@ const all = (deps: ActivityDeps) => ({
   ...diagnosticsActivities(deps),
   ...landingActivities(deps),
   ...observationActivities(deps),
+  ...healingActivities(deps),
 });
 
 export type Activities = ReturnType<typeof all>;

@@ -1,0 +1,16 @@
+/** The registry: every probe and every action that a playbook may name. */
+import type { z } from 'zod';
+import { commandActions } from './command.ts';
+
+export const probes = {};
+
+export const actions = {
+  ...commandActions,
+};
+
+export type ProbeName = keyof typeof probes;
+export type ActionName = keyof typeof actions;
+type AnyProbe = { input: z.ZodType; look: (...all: never[]) => Promise<unknown> };
+export type ProbeInput<N extends ProbeName> = (typeof probes)[N] extends AnyProbe ? z.input<(typeof probes)[N]['input']> : never;
+export type ProbeResult<N extends ProbeName> = (typeof probes)[N] extends AnyProbe ? Awaited<ReturnType<(typeof probes)[N]['look']>> : never;
+export type ActionInput<N extends ActionName> = z.input<(typeof actions)[N]['input']>;

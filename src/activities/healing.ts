@@ -1,0 +1,79 @@
+/** What playbooks look at and do: probes, and effects that a second try does not repeat. */
+import type { Json, PlannedStep } from '../domain/healing.ts';
+import { digestOf } from '../ledger/canonical.ts';
+import { once } from '../store/effects.ts';
+import { findResource } from '../store/subsystems.ts';
+import { drift, refused, type Action, type ActionTools, type Probe } from './actions/action.ts';
+import { actions, probes } from './actions/index.ts';
+import type { ActivityDeps } from './deps.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import type { z } from 'zod';
+
+export interface EffectTarget {
+  mission_id: string;
+  subsystem_id: string;
+  resource_id: string;
+}
+
+export interface StepInput extends EffectTarget {
+  /** Mission, attempt and step. */
+  key: string;
+  /** Digest of the resource's declaration that the plan rests on. */
+  resource_digest: string;
+  step: Pick<PlannedStep, 'action' | 'with'>;
+}
+
+export const healingActivities = (deps: ActivityDeps) => {
+  async function toolsFor(target: EffectTarget, key: string, signal: AbortSignal): Promise<ActionTools> {
+    const { subsystem_id, resource_id, mission_id } = target;
+    const find = async (id: string) => {
+      const resource = await findResource(deps.config.configFolder, subsystem_id, id);
+      if (resource === undefined) throw drift(`${subsystem_id} declares no resource ${id}`);
+      return resource;
+    };
+    return { deps, resource: await find(resource_id), sibling: find, subsystem_id, resource_id, mission_id, key, signal };
+  }
+
+  return {
+    /** Looks once. @throws when it cannot look, or with an input that is not the probe's */
+    async probe(input: EffectTarget & { name: string; input: Record<string, Json> }): Promise<Json> {
+      const probe = entry(probes, input.name) as Probe<z.ZodType, Json>;
+      return withHeartbeat(async (signal) => probe.look(probe.input.parse(input.input),
+        await toolsFor(input, `${input.mission_id}:probe`, signal)));
+    },
+
+    /**
+     * Does one step of a plan, once. A try that died in the middle is followed by one that first asks whether the effect is there.
+     * @throws PLAN_DRIFT when the world is no longer what the plan says; the action's own refusals
+     */
+    async runStep(input: StepInput): Promise<Json> {
+      const action = entry(actions, input.step.action) as Action<z.ZodType, Json>;
+      const parsed = action.input.safeParse(input.step.with);
+      if (!parsed.success) throw refused('STEP_INVALID', `${input.step.action}: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`);
+      return withHeartbeat(async (signal) => {
+        const tools = await toolsFor(input, input.key, signal);
+        if (digestOf(tools.resource) !== input.resource_digest) throw drift(`the declaration of ${input.resource_id} changed`);
+        const { query } = deps.database;
+        return once(query, `${input.key}:result`, async () => {
+          let first = false;
+          const { before } = await once(query, `${input.key}:before`, async () => {
+            await action.guard(parsed.data, tools);
+            first = true;
+            return { before: await action.before(parsed.data, tools) };
+          });
+          if (!first) {
+            const done = await action.done(parsed.data, before, tools);
+            if (done !== undefined) return done;
+            await action.guard(parsed.data, tools);
+          }
+          return action.act(parsed.data, before, tools);
+        });
+      });
+    },
+  };
+};
+
+function entry(registry: Record<string, unknown>, name: string): unknown {
+  if (!Object.hasOwn(registry, name)) throw refused('ACTION_UNKNOWN', `there is no ${name}`);
+  return registry[name];
+}
