@@ -1,6 +1,6 @@
 /** Rows of the read model as the API's one flat object. */
 import type { MissionDetail, MissionSummary } from '../domain/mission-view.ts';
-import { latestAttempts, type StageRecord } from '../domain/stages.ts';
+import { latestAttempts, pipelineOf, type StageRecord } from '../domain/stages.ts';
 import type { Config } from '../config.ts';
 import type { MissionRow } from '../store/missions.ts';
 
@@ -24,4 +24,4 @@ function commitLink({ origin, landed_commit: commit }: MissionRow): string | nul
 }
 
 export const detailOf = (row: MissionRow, stages: readonly StageRecord[], config: Config): MissionDetail =>
-  ({ ...summaryOf(row, config), stages: latestAttempts(stages) });
+  ({ ...summaryOf(row, config), stages: latestAttempts(pipelineOf(row.package.mission_type), stages) });

@@ -4,7 +4,7 @@ import { approvalStatuses } from '../domain/approval.ts';
 import { capaStates } from '../domain/capa.ts';
 import { missionOutcomes, missionStatuses, missionTypes, severities } from '../domain/mission.ts';
 import { text } from '../domain/schema/text.ts';
-import { codingStages, stageStatuses } from '../domain/stages.ts';
+import { healingStages, stageNames, stageStatuses } from '../domain/stages.ts';
 import { waitingKinds } from '../domain/waiting.ts';
 import { problemSchema } from './problem.ts';
 
@@ -25,7 +25,7 @@ export const evidenceSchema = z.object({
 });
 
 export const stageSchema = z.object({
-  name: z.enum(codingStages), status: z.enum(stageStatuses), attempt: z.number().int(), started_at: nullable(time),
+  name: z.enum(stageNames), status: z.enum(stageStatuses), attempt: z.number().int(), started_at: nullable(time),
   ended_at: nullable(time), duration_ms: nullable(z.number().int()), reason: nullable(z.string()), evidence: z.array(evidenceSchema),
 });
 
@@ -36,18 +36,18 @@ const waitingSchema = z.object({
 export const missionSchema = z.looseObject({
   mission_id: z.string(), mission_type: z.enum(missionTypes), title: z.string(), subsystem_id: z.string(),
   severity: z.enum(severities), status: z.enum(missionStatuses), outcome: nullable(z.enum(missionOutcomes)),
-  stage: nullable(z.enum(codingStages)), progress: z.number().int(), paused: z.boolean(), waiting_on: nullable(waitingSchema),
+  stage: nullable(z.enum(stageNames)), progress: z.number().int(), paused: z.boolean(), waiting_on: nullable(waitingSchema),
   landed_commit: nullable(z.string()), landed_tree: nullable(z.string()), capa_id: nullable(z.string()),
   ended_reason: nullable(z.string()), created_by: z.string(), created_at: time, updated_at: time,
   links: z.object({ temporal: nullable(z.string()), commit: nullable(z.string()) }),
 }).describe('The mission package and its state, side by side');
 
-export const missionDetailSchema = missionSchema.extend({ stages: z.array(stageSchema).length(codingStages.length) });
+export const missionDetailSchema = missionSchema.extend({ stages: z.array(stageSchema).min(healingStages.length) });
 export const missionPageSchema = z.object({ items: z.array(missionSchema), next_cursor: nullable(z.string()) });
 export const steerAnswerSchema = z.object({ mission_id: z.string(), takes_effect: z.string() });
 
 const digestsSchema = z.object({
-  git_tree: z.string(), patch_id: z.string(), evidence_digest: z.string(), policy_digest: z.string(),
+  git_tree: nullable(z.string()), patch_id: nullable(z.string()), plan_digest: z.string().optional(), evidence_digest: z.string(), policy_digest: z.string(),
 });
 export const approvalDigestsSchema = z.strictObject(digestsSchema.shape);
 export const approvalSchema = z.object({

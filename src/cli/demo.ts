@@ -48,7 +48,7 @@ export async function runDemo(system: RunFile, home: string, signal: AbortSignal
     approve: async () => {
       const { items } = await approver.get<{ items: Approval[] }>(`/mission-control/approvals?status=waiting&mission_id=${mission.mission_id}`);
       for (const approval of items) {
-        console.log(`      approver agrees to tree ${approval.digests.git_tree.slice(0, 12)} (${approval.rules.join('; ')})`);
+        console.log(`      approver agrees to tree ${approval.digests.git_tree?.slice(0, 12)} (${approval.rules.join('; ')})`);
         await approver.post(`/mission-control/approvals/${approval.approval_id}/approve`, {
           reason: 'the named test passes and nothing else changed', digests: approval.digests,
         });

@@ -2,8 +2,11 @@
 import type { Principal } from './actor.ts';
 
 export interface ApprovalDigests {
-  git_tree: string;
-  patch_id: string;
+  /** The change: its tree and its patch. Null for a healing plan. */
+  git_tree: string | null;
+  patch_id: string | null;
+  /** The healing plan: its steps, targets and everything they rest on. */
+  plan_digest?: string | undefined;
   evidence_digest: string;
   policy_digest: string;
 }
@@ -50,7 +53,7 @@ export const refusals = [
 export type Refusal = (typeof refusals)[number];
 
 export const sameDigests = (a: ApprovalDigests, b: ApprovalDigests): boolean =>
-  a.git_tree === b.git_tree && a.patch_id === b.patch_id &&
+  a.git_tree === b.git_tree && a.patch_id === b.patch_id && a.plan_digest === b.plan_digest &&
   a.evidence_digest === b.evidence_digest && a.policy_digest === b.policy_digest;
 
 /**

@@ -1,5 +1,6 @@
 /** The stored mission package: defaults filled in, diffs moved to the artefact store. */
 import type { MetricTarget, WindowSpec } from './observation.ts';
+import type { HealingRequest } from './healing.ts';
 import type { MissionType, Severity } from './mission.ts';
 
 export interface MissionContext {
@@ -28,6 +29,16 @@ export type PatchCandidate =
   | { kind: 'branch'; ref: string }
   | { kind: 'commit'; ref: string };
 
+export interface Workspace {
+  repo_path: string | null;
+  repository: string;
+  repository_id: string;
+  target_branch: string;
+  working_branch: string;
+  patch_candidates: PatchCandidate[];
+  dependencies: string[];
+}
+
 export interface MissionPackage {
   mission_id: string;
   mission_type: MissionType;
@@ -45,15 +56,10 @@ export interface MissionPackage {
     observation_window_minutes: number;
     observation_window: WindowSpec;
   };
-  workspace: {
-    repo_path: string | null;
-    repository: string;
-    repository_id: string;
-    target_branch: string;
-    working_branch: string;
-    patch_candidates: PatchCandidate[];
-    dependencies: string[];
-  };
+  /** The repository that a coding mission changes; null for the other types. */
+  workspace: Workspace | null;
+  /** What a healing mission heals. */
+  healing?: HealingRequest | undefined;
   trust_requirements: {
     required_trust_score: number;
     allowed_roles: string[];
@@ -68,6 +74,9 @@ export interface MissionPackage {
   created_at: string;
   parent_mission_id: string | null;
 }
+
+export type CodingPackage = MissionPackage & { workspace: Workspace };
+export type HealingPackage = MissionPackage & { healing: HealingRequest };
 
 /** One thing that was tried, and how it ended. Filled by the pipeline. */
 export interface RemediationEvent {

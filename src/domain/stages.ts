@@ -1,3 +1,5 @@
+import type { MissionType } from './mission.ts';
+
 /** The eleven stages of a coding mission: the same names in code, API, pages and ledger. */
 export const codingStages = [
   'fetch_context',
@@ -12,7 +14,15 @@ export const codingStages = [
   'observation_window',
   'resolve_or_rollback',
 ] as const;
-export type StageName = (typeof codingStages)[number];
+
+/** The six stages of a healing mission. */
+export const healingStages = ['detect', 'plan', 'execute', 'verify', 'observe', 'close_or_escalate'] as const;
+
+export const stageNames = [...codingStages, ...healingStages] as const;
+export type StageName = (typeof stageNames)[number];
+
+/** The pipeline that a mission of this type runs through, in order. */
+export const pipelineOf = (type: MissionType): readonly StageName[] => (type === 'healing' ? healingStages : codingStages);
 
 export const stageStatuses = ['pending', 'running', 'waiting', 'passed', 'failed', 'skipped'] as const;
 export type StageStatus = (typeof stageStatuses)[number];
@@ -47,15 +57,15 @@ export interface StageOutcome {
   evidence: EvidenceRef[];
 }
 
-export const stageProgress = (stage: StageName): number =>
-  Math.round((codingStages.indexOf(stage) / codingStages.length) * 100);
+export const stageProgress = (pipeline: readonly StageName[], stage: StageName): number =>
+  Math.round((pipeline.indexOf(stage) / pipeline.length) * 100);
 
 /** A stage that has not begun. */
 export const pendingStage = (name: StageName): StageRecord => ({
   name, status: 'pending', attempt: 0, started_at: null, ended_at: null, duration_ms: null, reason: null, evidence: [],
 });
 
-/** The latest attempt of each stage, in pipeline order: always eleven entries. */
-export const latestAttempts = (records: readonly StageRecord[]): StageRecord[] =>
-  codingStages.map((name) =>
+/** The latest attempt of each stage, in pipeline order: one entry for every stage of the pipeline. */
+export const latestAttempts = (pipeline: readonly StageName[], records: readonly StageRecord[]): StageRecord[] =>
+  pipeline.map((name) =>
     records.filter((r) => r.name === name).reduce((a, b) => (b.attempt > a.attempt ? b : a), pendingStage(name)));

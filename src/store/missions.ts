@@ -48,12 +48,13 @@ export async function insertMission(query: Query, mission: MissionPackage, execu
        repository_id, parent_mission_id, status, context, created_by, created_at, updated_at, execute_requested_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13, $13, CASE WHEN $14 THEN $13::timestamptz END)`,
     [mission.mission_id, toJson(mission), mission.mission_type, mission.subsystem_id, mission.severity,
-      severityRank(mission.severity), mission.assigned_to, mission.labels, mission.workspace.repository_id,
+      severityRank(mission.severity), mission.assigned_to, mission.labels, mission.workspace?.repository_id ?? null,
       mission.parent_mission_id, toJson(mission.context), mission.created_by, mission.created_at,
       executeRequested]);
-  if (mission.workspace.dependencies.length > 0) {
+  const dependencies = mission.workspace?.dependencies ?? [];
+  if (dependencies.length > 0) {
     await query('INSERT INTO mission_dependencies (mission_id, depends_on) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING',
-      [mission.mission_id, mission.workspace.dependencies]);
+      [mission.mission_id, dependencies]);
   }
 }
 

@@ -3,6 +3,7 @@ import { setHandler } from '@temporalio/workflow';
 import { actorOf } from '../domain/actor.ts';
 import { refuseDecision, sameDigests, statusAfter, type Approval, type ApprovalDigests } from '../domain/approval.ts';
 import * as messages from './messages.ts';
+import type { MissionPackage } from '../domain/mission-package.ts';
 import type { Mission } from './mission.ts';
 import { refuse, requireFresh } from './refusal.ts';
 
@@ -13,7 +14,7 @@ export interface ApprovalGate {
   ask(input: { digests: ApprovalDigests; required: number; rules: string[]; deadline_minutes: number }): Promise<Approval>;
 }
 
-export function openApprovalGate(mission: Mission): ApprovalGate {
+export function openApprovalGate(mission: Mission<MissionPackage>): ApprovalGate {
   let approval: Approval | null = null;
   let asked = 0;
   const authors = [mission.package.created_by, ...(mission.package.assigned_to === null ? [] : [mission.package.assigned_to])];

@@ -6,9 +6,9 @@ import { allHandlersFinished, CancellationScope, condition } from '@temporalio/w
 import type { CapaSource } from '../domain/capa.ts';
 import type { FrozenContext } from '../domain/coding.ts';
 import type { LandingResult } from '../domain/landing.ts';
-import type { MissionPackage } from '../domain/mission-package.ts';
+import type { CodingPackage } from '../domain/mission-package.ts';
 import { ruleOnApproval } from '../domain/policy.ts';
-import { codingStages, type EvidenceRef } from '../domain/stages.ts';
+import { codingStages, type EvidenceRef, type StageName } from '../domain/stages.ts';
 import { main, onHost, record } from './activities.ts';
 import { openApprovalGate, type ApprovalGate } from './approval-gate.ts';
 import { openDependencies } from './dependencies.ts';
@@ -18,7 +18,7 @@ import { openMission, type Mission } from './mission.ts';
 import { openObservation, type Landed, type Observation, type Observed } from './observing.ts';
 import { openProving, type Proven } from './proving.ts';
 
-export interface CodingMissionInput { package: MissionPackage }
+export interface CodingMissionInput { package: CodingPackage }
 
 export async function codingMission({ package: pack }: CodingMissionInput): Promise<MissionEnd> {
   const mission = openMission(pack);
@@ -212,7 +212,9 @@ function reportOnly(mission: Mission, scope: string): MissionEnd {
   return { status: 'resolved', outcome: 'completed', reason };
 }
 
+const beforeApproval: readonly StageName[] = codingStages.slice(0, codingStages.indexOf('governance_approval'));
+
 /** What an approver is shown: everything found before the approval, every attempt of it. */
 const evidenceForApproval = (mission: Mission): EvidenceRef[] => mission.stages
-  .filter((stage) => codingStages.indexOf(stage.name) < codingStages.indexOf('governance_approval'))
+  .filter((stage) => beforeApproval.includes(stage.name))
   .flatMap((stage) => stage.evidence);

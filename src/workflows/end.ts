@@ -1,7 +1,7 @@
 /** How a mission ends: resolved, escalated with a CAPA, aborted; written once, its worktree freed. */
 import { CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import type { CapaSource } from '../domain/capa.ts';
-import type { MissionPackage } from '../domain/mission-package.ts';
+import type { CodingPackage, MissionPackage } from '../domain/mission-package.ts';
 import type { MissionOutcome, MissionStatus } from '../domain/mission.ts';
 import { cleanUp, record } from './activities.ts';
 import { MissionAborted, MissionEscalated } from './interrupts.ts';
@@ -10,7 +10,7 @@ import type { Mission } from './mission.ts';
 export interface MissionEnd { status: MissionStatus; outcome: MissionOutcome; reason: string }
 
 /** Opens the CAPA with everything learned. */
-export async function escalate(mission: Mission, source: CapaSource, reason: string, outcome: MissionOutcome = 'failed'): Promise<MissionEnd> {
+export async function escalate(mission: Mission<MissionPackage>, source: CapaSource, reason: string, outcome: MissionOutcome = 'failed'): Promise<MissionEnd> {
   const pack = mission.package;
   const capa = await record.openCapaOnce({
     key: `${pack.mission_id}:${source}`, source, fingerprint: `${source}:${pack.mission_id}`, mission_id: pack.mission_id,
@@ -22,7 +22,7 @@ export async function escalate(mission: Mission, source: CapaSource, reason: str
 }
 
 /** What an exception that left the pipeline means. */
-export async function endOf(mission: Mission, error: unknown): Promise<MissionEnd> {
+export async function endOf(mission: Mission<MissionPackage>, error: unknown): Promise<MissionEnd> {
   if (error instanceof MissionAborted) return aborted(mission, error.message);
   if (isCancellation(error)) return aborted(mission, 'the workflow was cancelled in Temporal');
   if (error instanceof MissionEscalated) {
@@ -31,7 +31,7 @@ export async function endOf(mission: Mission, error: unknown): Promise<MissionEn
   throw error;
 }
 
-function aborted(mission: Mission, reason: string): MissionEnd {
+function aborted(mission: Mission<MissionPackage>, reason: string): MissionEnd {
   const landed = mission.state.landed_commit;
   return {
     status: 'aborted', outcome: 'cancelled',
@@ -40,7 +40,7 @@ function aborted(mission: Mission, reason: string): MissionEnd {
 }
 
 /** Frees the worktree. A host that is gone for good must not keep an ended mission: ended missions' slots are free anyway. */
-export async function release(pack: MissionPackage, hostQueue: string): Promise<void> {
+export async function release(pack: CodingPackage, hostQueue: string): Promise<void> {
   try {
     await cleanUp(hostQueue).releaseWorkspace({ mission_id: pack.mission_id, repository_id: pack.workspace.repository_id });
   } catch (error) {
@@ -48,7 +48,7 @@ export async function release(pack: MissionPackage, hostQueue: string): Promise<
   }
 }
 
-export async function finish(mission: Mission, end: MissionEnd): Promise<void> {
+export async function finish(mission: Mission<MissionPackage>, end: MissionEnd): Promise<void> {
   mission.change({
     status: end.status, outcome: end.outcome, ended_reason: end.reason, ended_at: new Date().toISOString(),
     waiting_on: null, paused: false, ...(end.status === 'resolved' ? { progress: 100 } : {}),

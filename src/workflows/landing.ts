@@ -2,7 +2,7 @@
 import { condition, setHandler } from '@temporalio/workflow';
 import type { FrozenContext } from '../domain/coding.ts';
 import type { LandingRequest, LandingResult } from '../domain/landing.ts';
-import type { MissionPackage } from '../domain/mission-package.ts';
+import type { CodingPackage } from '../domain/mission-package.ts';
 import type { StageOutcome } from '../domain/stages.ts';
 import { main } from './activities.ts';
 import * as messages from './messages.ts';
@@ -45,7 +45,7 @@ export function openLanding(mission: Mission): Landing {
 }
 
 /** What every landing of a mission says, be it a merge or a revert. */
-export const landingBase = (pack: MissionPackage, host: string, context: FrozenContext) => ({
+export const landingBase = (pack: CodingPackage, host: string, context: FrozenContext) => ({
   mission_id: pack.mission_id, severity: pack.severity, repository_id: pack.workspace.repository_id,
   target_branch: pack.workspace.target_branch, host_queue: host, carry_approval: context.policy.landing.carry_approval,
   must_pass_tests: pack.acceptance_criteria.must_pass_tests, setup_command: context.settings.commands.setup ?? null,
@@ -73,6 +73,6 @@ export function landingOutcome(result: Exclude<LandingResult, { kind: 'blocked' 
 }
 
 /** Subject, and trailers that name the mission. A title is one line, whatever came in. */
-export function commitMessage(pack: MissionPackage, subject: string, body = ''): string {
+export function commitMessage(pack: CodingPackage, subject: string, body = ''): string {
   return `${subject}: ${pack.title.replaceAll(/\s+/g, ' ')}\n\n${body === '' ? '' : `${body}\n\n`}Mission: ${pack.mission_id}\nSubsystem: ${pack.subsystem_id}\n`;
 }

@@ -6,9 +6,9 @@ import {
   ActivityFailure, ApplicationFailure, CancellationScope, ChildWorkflowFailure, condition, isCancellation, setHandler,
 } from '@temporalio/workflow';
 import { actorOf } from '../domain/actor.ts';
-import type { MissionPackage } from '../domain/mission-package.ts';
+import type { CodingPackage, MissionPackage } from '../domain/mission-package.ts';
 import {
-  latestAttempts, stageProgress, type StageName, type StageOutcome, type StageRecord,
+  latestAttempts, pipelineOf, stageProgress, type StageName, type StageOutcome, type StageRecord,
 } from '../domain/stages.ts';
 import type { WaitingOn } from '../domain/waiting.ts';
 import { MissionAborted, MissionEscalated } from './interrupts.ts';
@@ -21,13 +21,13 @@ const parkingHours = 24;
 const hourMs = 3_600_000;
 
 /** Landing changes the target branch: once begun it is brought to its end. So is settling what was landed. */
-const uninterruptible: readonly StageName[] = ['merge_changes', 'resolve_or_rollback'];
+const uninterruptible: readonly StageName[] = ['merge_changes', 'resolve_or_rollback', 'close_or_escalate'];
 
 /** Why a mission waits; when it began and when it ends are filled in. */
 export type WaitReason = Omit<WaitingOn, 'since' | 'deadline'>;
 
-export interface Mission extends Omit<Journal, 'saveStage'> {
-  readonly package: MissionPackage;
+export interface Mission<Package extends MissionPackage = CodingPackage> extends Omit<Journal, 'saveStage'> {
+  readonly package: Package;
   /** Runs one stage to an outcome, as often as pauses, retries and worker deaths make it necessary. */
   stage<T extends StageOutcome>(name: StageName, body: (attempt: number) => Promise<T>): Promise<T>;
   /** A stage that does not apply, with the reason. */
@@ -45,8 +45,9 @@ export interface Mission extends Omit<Journal, 'saveStage'> {
 const now = (): string => new Date().toISOString();
 
 /** Makes the mission and registers its message handlers, before anything is awaited. */
-export function openMission(pack: MissionPackage): Mission {
+export function openMission<Package extends MissionPackage>(pack: Package): Mission<Package> {
   const missionId = pack.mission_id;
+  const pipeline = pipelineOf(pack.mission_type);
   const journal = openJournal(missionId);
   const { state, stages, change, note, saveStage, flush } = journal;
 
@@ -123,7 +124,7 @@ export function openMission(pack: MissionPackage): Mission {
       name, status: 'running', attempt, started_at: now(), ended_at: null, duration_ms: null, reason: null, evidence: [],
     };
     stages.push(stage);
-    change({ stage: name, progress: stageProgress(name) });
+    change({ stage: name, progress: stageProgress(pipeline, name) });
     saveStage(stage);
     note('stage.started', { stage: name, attempt });
     return stage;
@@ -193,7 +194,7 @@ export function openMission(pack: MissionPackage): Mission {
     return 'at once';
   }
 
-  setHandler(messages.state, () => ({ ...state, stages: latestAttempts(stages) }));
+  setHandler(messages.state, () => ({ ...state, stages: latestAttempts(pipeline, stages) }));
 
   setHandler(messages.abort, async (input) => {
     abortRequest ??= input;

@@ -27,7 +27,7 @@ export function missionPage(mission: MissionDetail): string {
     ['status', `${tone(mission.status)}${mission.outcome === null ? '' : ` (${mission.outcome})`}, ${mission.progress} %`],
     ['next', nextStep(mission)],
     ['severity', tone(mission.severity)], ['subsystem', safe(mission.subsystem_id)],
-    ['repository', safe(workspace.repo_path ?? workspace.repository)], ['branch', safe(workspace.target_branch)],
+    ['repository', workspace === null ? null : safe(workspace.repo_path ?? workspace.repository)], ['branch', workspace === null ? null : safe(workspace.target_branch)],
     ['must pass', criteria.must_pass_tests.map(safe).join(', ')], ['targets', targets.map(safe).join(', ')],
     ['sent by', `${safe(mission.created_by)}, ${ageOf(mission.created_at)} ago (${shortTime(mission.created_at)})`],
     ['labels', mission.labels.map(safe).join(', ')],

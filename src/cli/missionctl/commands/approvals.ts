@@ -26,11 +26,11 @@ function approvalTable({ items }: { items: Approval[] }): string {
   if (items.length === 0) return 'no approvals';
   const rows = items.map((approval) => [
     safe(approval.approval_id), tone(approval.status), `${yesCount(approval)} of ${approval.required}`,
-    safe(approval.digests.git_tree.slice(0, 12)), ageOf(approval.requested_at), timeLeft(approval), short(approval.rules.join('; ')),
+    safe((approval.digests.git_tree ?? approval.digests.plan_digest ?? '').slice(0, 12)), ageOf(approval.requested_at), timeLeft(approval), short(approval.rules.join('; ')),
   ]);
   const waiting = items.find(({ status }) => status === 'waiting');
   return [
-    table(['approval', 'status', 'agreed', 'tree', 'age', 'time left', 'asked because'], rows),
+    table(['approval', 'status', 'agreed', 'tree or plan', 'age', 'time left', 'asked because'], rows),
     ...(waiting === undefined ? [] : ['', `see one whole, and decide it: missionctl approve ${safe(waiting.approval_id)} --reason …`]),
   ].join('\n');
 }
