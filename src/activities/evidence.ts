@@ -8,11 +8,11 @@ import type { ActivityDeps } from './deps.ts';
 export const evidenceActivities = ({ artifacts }: ActivityDeps) => ({
   /** Digests of exactly this tree, this change, everything proved about it, and the policy in force. */
   async digestForApproval(input: {
-    mission_id: string; git_tree: string; patch_id: string; policy_digest: string; evidence: EvidenceRef[];
+    mission_id: string; git_tree: string | null; patch_id: string | null; plan_digest?: string; policy_digest: string; evidence: EvidenceRef[];
   }): Promise<ApprovalDigests> {
-    const { git_tree, patch_id, policy_digest } = input;
+    const { git_tree, patch_id, plan_digest, policy_digest } = input;
     const shown = input.evidence.map(({ kind, sha256 }) => ({ kind, sha256 }));
-    return { git_tree, patch_id, policy_digest, evidence_digest: digestOf({ mission_id: input.mission_id, evidence: shown }) };
+    return { git_tree, patch_id, ...(plan_digest === undefined ? {} : { plan_digest }), policy_digest, evidence_digest: digestOf({ mission_id: input.mission_id, evidence: shown }) };
   },
 
   async storeEvidence(input: { kind: string; value: unknown; summary: string }): Promise<EvidenceRef[]> {

@@ -18,8 +18,8 @@ export interface EffectTarget {
 export interface StepInput extends EffectTarget {
   /** Mission, attempt and step. */
   key: string;
-  /** Digest of the resource's declaration that the plan rests on. */
-  resource_digest: string;
+  /** Digest of the resource's declaration that the plan rests on; null when something is undone, whatever is declared by now. */
+  resource_digest: string | null;
   step: Pick<PlannedStep, 'action' | 'with'>;
 }
 
@@ -52,7 +52,7 @@ export const healingActivities = (deps: ActivityDeps) => {
       if (!parsed.success) throw refused('STEP_INVALID', `${input.step.action}: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`);
       return withHeartbeat(async (signal) => {
         const tools = await toolsFor(input, input.key, signal);
-        if (digestOf(tools.resource) !== input.resource_digest) throw drift(`the declaration of ${input.resource_id} changed`);
+        if (input.resource_digest !== null && digestOf(tools.resource) !== input.resource_digest) throw drift(`the declaration of ${input.resource_id} changed`);
         const { query } = deps.database;
         return once(query, `${input.key}:result`, async () => {
           let first = false;

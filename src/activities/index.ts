@@ -6,6 +6,7 @@ import { diagnosticsActivities } from './diagnostics.ts';
 import { evidenceActivities } from './evidence.ts';
 import { toFailure } from '../engine/failure.ts';
 import { healingActivities } from './healing.ts';
+import { healingRecordActivities } from './healing-record.ts';
 import { landingActivities } from './landing.ts';
 import { observationActivities } from './observation.ts';
 import { recordActivities } from './record.ts';
@@ -22,6 +23,7 @@ const all = (deps: ActivityDeps) => ({
   ...landingActivities(deps),
   ...observationActivities(deps),
   ...healingActivities(deps),
+  ...healingRecordActivities(deps),
 });
 
 export type Activities = ReturnType<typeof all>;

@@ -20,6 +20,7 @@ import { artifactRoutes } from './routes/artifacts.ts';
 import { governanceRoutes } from './routes/governance.ts';
 import { missionRoutes } from './routes/missions.ts';
 import { registryRoutes } from './routes/registry.ts';
+import { healingRoutes } from './routes/healing.ts';
 import { healthRoutes, statusRoutes } from './routes/status.ts';
 
 const perKeyPerMinute = 6_000;
@@ -84,6 +85,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     await scope.register(registryRoutes(deps));
     await scope.register(governanceRoutes(deps));
     await scope.register(artifactRoutes(deps));
+    await scope.register(healingRoutes(deps));
   }, { prefix: '/mission-control' });
   return app;
 }

@@ -5,7 +5,8 @@ export const capaStates = [
 ] as const;
 export type CapaState = (typeof capaStates)[number];
 
-export const capaSources = ['escalation', 'rollback', 'revert_conflict', 'ledger_violation', 'landing_violation', 'manual'] as const;
+export const capaSources = ['escalation', 'rollback', 'revert_conflict', 'ledger_violation', 'landing_violation', 'manual',
+  'healing_escalation', 'quarantine', 'flapping'] as const;
 export type CapaSource = (typeof capaSources)[number];
 
 export interface Capa {

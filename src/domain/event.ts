@@ -8,6 +8,8 @@ export const eventTypes = [
   'approval.requested', 'approval.decided', 'approval.automatic', 'approval.expired', 'approval.carried',
   'merge.landed', 'merge.reverted', 'merge.refused', 'merge.violation',
   'observation.decided', 'observation.ended',
+  'healing.requested', 'healing.planned', 'healing.step_started', 'healing.step_ended', 'healing.verified', 'healing.ended',
+  'healing.ineffective', 'playbook.quarantined', 'playbook.released',
   'capa.opened', 'capa.recurred',
   'repository.registered', 'metric.defined', 'key.added', 'key.revoked', 'signing_key.added',
 ] as const;

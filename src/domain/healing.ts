@@ -152,14 +152,15 @@ const dayMs = 24 * 3_600_000;
 
 /**
  * Whether a playbook may run on a resource now. No history at all (`null`: it could not be read) fails closed: a person decides.
- * Two ineffective runs within 24 h: the next rung of the ladder has its turn. Three: quarantine (30, reference §3.3).
+ * Two ineffective runs within 24 h: the next rung of the ladder has its turn, if there is one. Three: quarantine.
+ * @param nextRung the playbook that follows this one here, if it is bound
  */
-export function ruleOnRun(limits: HealingLimits, history: RunHistory | null, now: number): RunRuling {
+export function ruleOnRun(limits: HealingLimits, history: RunHistory | null, now: number, nextRung: string | null): RunRuling {
   if (history === null) return { kind: 'allowed', needs_person: ['the history of this playbook is not available'] };
   const refused = (code: string, reason: string, next_rung = false): RunRuling => ({ kind: 'refused', code, reason, next_rung });
   if (history.quarantined !== null) return refused('QUARANTINED', `quarantined: ${history.quarantined}`, true);
   const ineffective = history.runs.filter((run) => run.outcome === 'ineffective' && (run.ended_at ?? run.started_at) > now - dayMs).length;
-  if (ineffective >= 2) return refused('INEFFECTIVE', `did not help ${ineffective} times in 24 h`, true);
+  if (ineffective >= 2 && nextRung !== null) return refused('INEFFECTIVE', `did not help ${ineffective} times in 24 h: ${nextRung} has its turn`, true);
   const acted = history.runs.filter((run) => ['running', 'effective', 'ineffective', 'failed'].includes(run.outcome));
   const recent = acted.filter((run) => run.started_at > now - limits.max_runs_per_seconds * 1_000);
   if (recent.length >= limits.max_runs) {

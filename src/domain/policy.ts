@@ -1,5 +1,6 @@
 /** When a person must agree. A pure function of the policy and the facts; what it does not know it denies. */
 import type { EgressPolicy } from './egress.ts';
+import type { HealingPlan } from './healing.ts';
 import type { Severity } from './mission.ts';
 
 export const scanLevels = ['error', 'warning', 'info'] as const;
@@ -20,6 +21,10 @@ export interface Policy {
   landing: { carry_approval: boolean };
   observation: { allow_unobserved: boolean };
   egress: EgressPolicy;
+  healing: {
+    /** Whether a playbook of medium risk may run without a person. */
+    medium: 'automatic' | 'approval';
+  };
 }
 
 export interface ApprovalFacts {
@@ -50,6 +55,20 @@ export function ruleOnApproval(policy: Policy, facts: ApprovalFacts): ApprovalRu
   return rules.length === 0
     ? { required: 0, rules: ['no approval rule applies'] }
     : { required: Math.max(1, policy.approvals.required), rules };
+}
+
+/**
+ * How many people must agree to a healing plan: `low` none, `medium` as the policy says, `high` and any loss of data one,
+ * `destructive` two. Whatever else asks for a person (quiet hours, no history, the binding) makes it at least one.
+ */
+export function ruleOnHealing(policy: Policy, plan: Pick<HealingPlan, 'risk' | 'data_loss'>, asks: readonly string[]): ApprovalRuling {
+  const rules = [...asks];
+  if (plan.risk === 'destructive' || plan.risk === 'high') rules.push(`risk is ${plan.risk}`);
+  if (plan.risk === 'medium' && policy.healing.medium === 'approval') rules.push('risk is medium, and the policy asks for approval of that');
+  // NaN must not pass for no loss.
+  if (!(plan.data_loss === 0)) rules.push(`data may be lost: ${plan.data_loss}`);
+  if (rules.length === 0) return { required: 0, rules: [`risk is ${plan.risk}`] };
+  return { required: plan.risk === 'destructive' ? Math.max(2, policy.approvals.required) : Math.max(1, policy.approvals.required), rules };
 }
 
 /** Whether a finding of this level blocks the change. */

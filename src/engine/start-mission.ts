@@ -6,7 +6,7 @@ import { taskQueue } from './client.ts';
 
 /** @throws WorkflowExecutionAlreadyStartedError when it ran, or runs already */
 export async function startMission(temporal: Client, mission: MissionPackage): Promise<void> {
-  await temporal.workflow.start('codingMission', {
+  await temporal.workflow.start(mission.mission_type === 'healing' ? 'healingMission' : 'codingMission', {
     workflowId: mission.mission_id,
     taskQueue,
     args: [{ package: mission }],

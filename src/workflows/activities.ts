@@ -32,6 +32,25 @@ export const onHost = (taskQueue: string): Activities => proxyActivities<Activit
   },
 });
 
+/**
+ * A playbook's question about the world: tried a few times, for a probe that cannot look is a reason not to act.
+ */
+export const probing = (taskQueue: string): Activities => proxyActivities<Activities>({
+  taskQueue, startToCloseTimeout: '10m', heartbeatTimeout: '10s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '200ms', maximumInterval: '2s', backoffCoefficient: 2, maximumAttempts: 3 },
+});
+
+/**
+ * One effect of a plan. What the action itself refuses is not tried again; a worker that died is, and the next try asks
+ * first what the one before got done.
+ */
+export const acting = (taskQueue: string, timeoutSeconds: number): Activities => proxyActivities<Activities>({
+  taskQueue, startToCloseTimeout: timeoutSeconds * 1_000 + 30_000, heartbeatTimeout: '10s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '200ms', maximumInterval: '5s', backoffCoefficient: 2, maximumAttempts: 5 },
+});
+
 /** Tidying on a host that may be gone: tried for a while, then left to whoever uses the slot next. */
 export const cleanUp = (taskQueue: string): Activities => proxyActivities<Activities>({
   taskQueue, scheduleToStartTimeout: '1m', startToCloseTimeout: '1m', heartbeatTimeout: '30s',

@@ -22,7 +22,7 @@ export interface CodingMissionInput { package: CodingPackage }
 
 export async function codingMission({ package: pack }: CodingMissionInput): Promise<MissionEnd> {
   const mission = openMission(pack);
-  const ways = { approvals: openApprovalGate(mission), landing: openLanding(mission), observation: openObservation(mission) };
+  const ways = { approvals: openApprovalGate(mission), landing: openLanding(mission), observation: openObservation(mission, () => pack.acceptance_criteria.observation_window) };
   const dependencies = openDependencies(mission);
   let host: string | null = null;
   let end: MissionEnd;

@@ -1,4 +1,6 @@
 export { codingMission } from './coding-mission.ts';
+export { effects } from './effects.ts';
+export { healingMission } from './healing-mission.ts';
 export { mergeQueue } from './merge-queue.ts';
 export { observationWindow } from './observation-window.ts';
 export { reconcileMissions } from './reconcile.ts';

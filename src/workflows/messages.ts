@@ -2,9 +2,21 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Principal } from '../domain/actor.ts';
 import type { ApprovalStatus, DecideInput } from '../domain/approval.ts';
+import type { EffectsResult, HealingPlan, HealingRequest } from '../domain/healing.ts';
+import type { Resource } from '../domain/subsystem.ts';
 import type { LandingRequest, LandingResult } from '../domain/landing.ts';
 import type { MissionState } from '../domain/mission-view.ts';
 import type { StageRecord } from '../domain/stages.ts';
+
+/** What the effects of one plan need: everything, so that the holder of the resource depends on nobody. */
+export interface EffectsInput {
+  mission_id: string;
+  attempt: number;
+  host_queue: string;
+  plan: HealingPlan;
+  resource: Resource;
+  request: HealingRequest;
+}
 
 /** Every steering message says who, why, and until when it may still take effect. */
 export interface SteerInput {
@@ -41,3 +53,10 @@ export const state = defineQuery<Omit<MissionState, 'updated_at'> & { stages: St
 export const enqueueLanding = defineSignal<[LandingRequest]>('enqueueLanding');
 export const dependencyEnded = defineSignal<[string]>('dependencyEnded');
 export const landingResult = defineSignal<[LandingResult]>('landingResult');
+/** To the holder of a resource: go ahead; and, once everything is verified or given up, let go. */
+export const beginEffects = defineSignal<[EffectsInput]>('beginEffects');
+export const concludeEffects = defineSignal<['keep' | 'undo']>('concludeEffects');
+/** From the holder of a resource to its mission. */
+export const effectsDone = defineSignal<[EffectsResult]>('effectsDone');
+/** Who holds a resource: read by whoever waits for it. */
+export const effectsHolder = defineQuery<{ mission_id: string; since: string }>('effectsHolder');

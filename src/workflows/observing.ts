@@ -5,6 +5,8 @@ import {
 } from '@temporalio/workflow';
 import { actorOf } from '../domain/actor.ts';
 import type { LandingResult } from '../domain/landing.ts';
+import type { MissionPackage } from '../domain/mission-package.ts';
+import type { WindowSpec } from '../domain/observation.ts';
 import type { EvidenceRef } from '../domain/stages.ts';
 import { main } from './activities.ts';
 import { MissionAborted } from './interrupts.ts';
@@ -14,6 +16,9 @@ import { observationWindow, type ObservationResult } from './observation-window.
 import { refuse, requireFresh } from './refusal.ts';
 
 export type Landed = Extract<LandingResult, { kind: 'landed' }>;
+
+/** What is watched: the revision that samples may name. */
+export type Change = Pick<Landed, 'commit'>;
 
 /** How the change fared: judged by the window, or decided by a person where the window could not or was not waited for. */
 export interface Observed {
@@ -25,13 +30,14 @@ export interface Observed {
 
 export interface Observation {
   /** One window, and as many more as the spec or a person asks for. */
-  observe(landed: Landed): Promise<Observed>;
+  observe(change: Change): Promise<Observed>;
   /** Holds what could not be judged, for a person, until the deadline. */
-  hold(landed: Landed, observed: Observed): Promise<Observed | 'deadline'>;
+  hold(change: Change, observed: Observed): Promise<Observed | 'deadline'>;
 }
 
-export function openObservation(mission: Mission): Observation {
-  const { mission_id, created_by, acceptance_criteria: { observation_window: spec } } = mission.package;
+/** @param specOf the window as it stands when watching begins */
+export function openObservation(mission: Mission<MissionPackage>, specOf: () => WindowSpec): Observation {
+  const { mission_id, created_by } = mission.package;
   let windows = 0;
   let decision: messages.ObservationDecision | null = null;
 
@@ -52,14 +58,15 @@ export function openObservation(mission: Mission): Observation {
 
   const held = (): boolean => mission.state.waiting_on?.kind === 'observation';
 
-  async function oneWindow(landed: Landed): Promise<Observed> {
+  async function oneWindow({ commit: revision }: Change): Promise<Observed> {
     windows += 1;
+    const spec = specOf();
     // A wait that led here has ended: whoever looks now sees that it is watched, not held.
     await mission.flush();
     const scope = new CancellationScope();
     const running = scope.run(() => executeChild(observationWindow, {
       workflowId: `${mission_id}:observation:${windows}`,
-      args: [{ mission_id, spec, t0: Date.now(), landed_at: landedAt, revision: landed.commit, author: created_by, window: windows, next_tick: 0 }],
+      args: [{ mission_id, spec, t0: Date.now(), landed_at: landedAt, revision, author: created_by, window: windows, next_tick: 0 }],
       workflowTaskTimeout: '3s',
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -78,7 +85,7 @@ export function openObservation(mission: Mission): Observation {
       if (isCancellation(error) && aborted !== null) throw new MissionAborted(aborted);
       if (!isCancellation(error) || decision?.decision !== 'rollback') throw error;
       const evidence = await main.closeWindow({
-        mission_id, spec, revision: landed.commit,
+        mission_id, spec, revision,
         verdict: { verdict: 'FAILED', unobserved: false, reason: decidedReason(decision), metrics: [] },
       });
       return { verdict: 'FAILED', unobserved: false, reason: decidedReason(decision), evidence };
@@ -87,14 +94,15 @@ export function openObservation(mission: Mission): Observation {
 
   let landedAt = 0;
 
-  async function observe(landed: Landed): Promise<Observed> {
+  async function observe(change: Change): Promise<Observed> {
     if (landedAt === 0) landedAt = Date.now();
     for (;;) {
-      const observed = await oneWindow(landed);
+      const observed = await oneWindow(change);
       mission.note('observation.ended', { window: windows, verdict: observed.verdict, unobserved: observed.unobserved, reason: observed.reason });
       const asked = decision?.decision === 'extend';
       if (asked) decision = null;
       const undecided = observed.verdict === 'INCONCLUSIVE' || observed.verdict === 'ERROR';
+      const spec = specOf();
       const byItself = undecided && spec.on_inconclusive === 'extend' && windows <= spec.max_extensions;
       if (observed.verdict === 'FAILED' || !(asked || byItself)) return observed;
     }
@@ -102,7 +110,8 @@ export function openObservation(mission: Mission): Observation {
 
   return {
     observe,
-    async hold(landed, observed) {
+    async hold(change, observed) {
+      const spec = specOf();
       for (;;) {
         const outcome = await mission.wait({
           kind: 'observation', reason: `${observed.verdict}: ${observed.reason}`,
@@ -112,7 +121,7 @@ export function openObservation(mission: Mission): Observation {
         const decided = decision!;
         decision = null;
         if (decided.decision === 'extend') {
-          const again = await observe(landed);
+          const again = await observe(change);
           if (again.verdict === 'PASSED' || again.verdict === 'FAILED') return again;
           observed = again;
           continue;

@@ -20,6 +20,10 @@ const table = `
   queue:read         y      y        y        y     y
   policy:read        y      y        y        y     y
   trust:read         y      y        y        y     y
+  healing:read       y      y        y        y     y
+  healing:plan       .      y        y        y     y
+  healing:start      .      y        .        y     .
+  healing:release    .      .        y        y     .
   capa:read          y      y        y        y     y
   capa:create        .      y        .        y     y
   key:manage         .      .        .        y     .`;

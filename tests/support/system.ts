@@ -137,6 +137,11 @@ export async function startSystem() {
       const approver = await as(who, 'approver');
       await approver.post(`/mission-control/approvals/${approval.approval_id}/${verb}`, { reason: 'seen', digests: approval.digests });
     },
+    /** Asks for healing as an operator. */
+    async heal(subsystem: string, body: Record<string, unknown>): Promise<MissionDetail> {
+      const operator = await as('operator', 'operator');
+      return operator.post<MissionDetail>(`/mission-control/subsystems/${subsystem}/heal`, { reason: 'a test', ...body });
+    },
     capa: (id: string) => admin.get<Capa>(`/mission-control/capa/${id}`),
     stage: (mission: MissionDetail, name: StageName) => mission.stages.find((stage) => stage.name === name)!,
     async stop(): Promise<void> {

@@ -5,13 +5,13 @@ import * as workflows from '../../src/workflows/index.ts';
 import { workflowsPath } from '../../src/worker/bundle.ts';
 
 test('the workflows bundle, export exactly what starts by name, and carry nothing that does I/O', async () => {
-  expect(Object.keys(workflows).sort()).toEqual(['codingMission', 'mergeQueue', 'observationWindow', 'reconcileMissions']);
+  expect(Object.keys(workflows).sort()).toEqual(['codingMission', 'effects', 'healingMission', 'mergeQueue', 'observationWindow', 'reconcileMissions']);
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
   const modules = [...code.matchAll(/"\.\/(src|node_modules)\/([^"]+)"/g)].map(([, root, path]) => `${root}/${path}`);
   expect(modules.some((path) => path.startsWith('src/workflows/coding-mission'))).toBe(true);
   const strangers = modules.filter((path) => path.startsWith('src/') && !/^src\/(workflows|domain)\//.test(path));
   expect(strangers).toEqual([]);
-  expect(modules.filter((path) => /node_modules\/(zod|pg|fastify|@prisma)/.test(path))).toEqual([]);
+  expect(modules.filter((path) => /node_modules\/(pg|fastify|@prisma)/.test(path))).toEqual([]);
 });
 
 test('the workflows import no schema and no activity code, only types', async () => {

@@ -1,8 +1,10 @@
 /** The registry: every probe and every action that a playbook may name. */
 import type { z } from 'zod';
-import { commandActions } from './command.ts';
+import { commandActions, commandProbes } from './command.ts';
 
-export const probes = {};
+export const probes = {
+  ...commandProbes,
+};
 
 export const actions = {
   ...commandActions,

@@ -29,6 +29,7 @@ export const duration = (ms: number | null): string => {
 const awaited: Record<WaitingKind, string> = {
   approval: 'an approval', operator: 'an operator', agent: 'an agent', budget: 'budget', dependency: 'another mission',
   pause: 'the end of a pause', landing: 'its landing', observation: 'a decision on its observation window',
+  resource: 'a resource that another healing works on',
 };
 
 const atDeadline: Record<string, string> = { rollback: 'the change is rolled back', escalate: 'the mission is escalated' };

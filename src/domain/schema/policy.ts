@@ -15,5 +15,7 @@ export const policySchema = z.strictObject({
   scan: z.strictObject({ block_at: z.enum(scanLevels) }),
   landing: z.strictObject({ carry_approval: z.boolean() }),
   observation: z.strictObject({ allow_unobserved: z.boolean() }),
+  // Left out, a person is asked: what the policy does not say it does not allow.
+  healing: z.strictObject({ medium: z.enum(['automatic', 'approval']) }).default({ medium: 'approval' }),
   egress: z.strictObject({ allow: z.array(z.string().regex(/^.+:\d+$/, 'host:port')) }),
 });

@@ -1,6 +1,9 @@
 /** Every playbook there is. A new one is a file beside this and a line here. */
 import type { Playbook } from './playbook.ts';
+import { runCommand } from './run-command.ts';
 
-const all: readonly Playbook[] = [];
+const all: readonly Playbook[] = [
+  runCommand,
+];
 
 export const playbooks: ReadonlyMap<string, Playbook> = new Map(all.map((playbook) => [playbook.id, playbook]));

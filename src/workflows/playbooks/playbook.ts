@@ -16,9 +16,9 @@ export interface PlaybookContext<Params, Kind extends ResourceKind = ResourceKin
   params: Params;
   request: HealingRequest;
   /** Looks at the world. A probe that cannot look throws; what was not measured is never good. */
-  probe<N extends ProbeName>(name: N, input: ProbeInput<N>): Promise<ProbeResult<N>>;
+  probe: <N extends ProbeName>(name: N, input: ProbeInput<N>) => Promise<ProbeResult<N>>;
   /** Durable: survives any death. */
-  sleep(milliseconds: number): Promise<void>;
+  sleep: (milliseconds: number) => Promise<void>;
 }
 
 export interface VerifyContext<Params, Facts, Kind extends ResourceKind = ResourceKind> extends PlaybookContext<Params, Kind> {

@@ -1,0 +1,112 @@
+/** What a healing mission reads before it decides, and writes about its runs. Keyed, so that a retry writes once. */
+import type { Binding } from '../domain/binding.ts';
+import { systemActor } from '../domain/actor.ts';
+import { noSubject, type EventType } from '../domain/event.ts';
+import type { HealingPlan, HealingRequest, RunHistory, RunOutcome } from '../domain/healing.ts';
+import { comparators } from '../domain/metric.ts';
+import { resolveWindow, type WindowSpec } from '../domain/observation.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { EvidenceRef } from '../domain/stages.ts';
+import { probeMetric, type Resource } from '../domain/subsystem.ts';
+import { readBindings } from '../engine/bindings.ts';
+import { failure } from '../engine/failure.ts';
+import { digestOf } from '../ledger/canonical.ts';
+import { evidence } from '../store/artifacts.ts';
+import { insertEvents } from '../store/events.ts';
+import { endRun, historyOf, recurrencesOf, startRun, type RunTarget } from '../store/healing-runs.ts';
+import { readPolicy } from '../store/policy.ts';
+import type { ActivityDeps } from './deps.ts';
+
+/** A playbook that may be tried: its binding, frozen for the mission, and the resource as declared now. */
+export interface Candidate extends Binding {
+  resource: Resource;
+  resource_digest: string;
+  /** The window that follows it. */
+  window: WindowSpec;
+}
+
+export interface HealingContext {
+  candidates: Candidate[];
+  policy: Policy;
+  policy_digest: string;
+  /** How often this symptom was healed within a day before. */
+  recurrences: number;
+}
+
+const dayMs = 24 * 3_600_000;
+
+export const healingRecordActivities = ({ config, database, artifacts, temporal }: ActivityDeps) => ({
+  /** Every binding that could be meant, in the order of the file, and the rules in force. Read once for a mission. */
+  async openHealing(request: HealingRequest): Promise<HealingContext> {
+    // A file that is wrong is wrong until somebody mends it: the mission waits for that, and says why.
+    const unusable = (error: Error): never => { throw failure('SETTINGS_INVALID', error.message); };
+    const { bindings, subsystems } = await readBindings(config.configFolder).catch(unusable);
+    const policy = await readPolicy(config.configFolder).catch(unusable);
+    const subsystem = subsystems.find(({ subsystem_id }) => subsystem_id === request.subsystem_id);
+    const candidates = bindings
+      .filter((binding) => binding.subsystem_id === request.subsystem_id
+        && (request.resource_id === null || binding.resource_id === request.resource_id)
+        && (request.playbook_id === null || binding.playbook_id === request.playbook_id))
+      .map((binding): Candidate => {
+        const resource = subsystem!.resources[binding.resource_id]!;
+        return { ...binding, resource, resource_digest: digestOf(resource), window: windowOf(binding, request) };
+      });
+    const since = new Date(Date.now() - dayMs).toISOString();
+    return { candidates, policy, policy_digest: digestOf(policy), recurrences: await recurrencesOf(database.query, request.fingerprint, since) };
+  },
+
+  async healingHistory(input: RunTarget & { mission_id: string }): Promise<RunHistory> {
+    return historyOf(database.query, input, input.mission_id);
+  },
+
+  /** The mission that holds a resource now, for whoever waits for it; null when nobody does any more or it cannot be asked. */
+  async holderOf(resource: string): Promise<string | null> {
+    const handle = temporal.workflow.getHandle(`effects:${resource}`);
+    return handle.query<{ mission_id: string }>('effectsHolder').then((holder) => holder.mission_id, () => null);
+  },
+
+  /** Digest of exactly this plan, and the plan as evidence. */
+  async digestOfPlan(plan: HealingPlan): Promise<{ plan_digest: string; evidence: EvidenceRef[] }> {
+    const stored = await artifacts.putJson(plan);
+    const summary = `${plan.playbook_id}: ${plan.steps.map((step) => step.effect).join('; ')}`;
+    return { plan_digest: digestOf(plan), evidence: [evidence('healing_plan', stored, summary.slice(0, 500))] };
+  },
+
+  async startHealingRun(input: { mission_id: string; attempt: number; plan: HealingPlan; plan_digest: string; fingerprint: string }): Promise<void> {
+    const { plan, ...run } = input;
+    await startRun(database.query, {
+      ...run, playbook_id: plan.playbook_id, playbook_version: plan.playbook_version, subsystem_id: plan.subsystem_id, resource_id: plan.resource_id,
+    });
+  },
+
+  async endHealingRun(input: { mission_id: string; attempt: number; outcome: RunOutcome; reason: string }): Promise<void> {
+    await database.transaction((query) => endRun(query, input.mission_id, input.attempt, input.outcome, input.reason));
+  },
+
+  /** Events of a run's steps, as they happen. */
+  async noteHealing(input: { mission_id: string; key: string; type: EventType; payload: Record<string, unknown> }): Promise<void> {
+    await insertEvents(database.query, [{
+      type: input.type, actor: systemActor('worker'), subject: { ...noSubject, mission_id: input.mission_id, stage: 'execute' },
+      payload: input.payload, idempotency_key: input.key,
+    }]);
+  },
+});
+
+/** The binding's own metrics, and the one that detected the symptom; without either the window is unobserved and says so. */
+function windowOf(binding: Binding, request: HealingRequest): WindowSpec {
+  const { observe } = binding;
+  const detecting = detectingMetric(request);
+  const targets = detecting === null || observe.metrics === 'none' ? [] : [detecting];
+  const window = resolveWindow(observe.duration_minutes ?? 30, observe, targets);
+  return window.metrics === 'none' && window.reason === null
+    ? { ...window, reason: `nothing measures ${request.symptom} by itself: it was verified once` } : window;
+}
+
+/** What the finding was made from, as `details` names it: a metric with its target, or a probe. */
+function detectingMetric({ details, subsystem_id }: HealingRequest) {
+  const { metric_id, comparator, target, probe_id } = details;
+  if (typeof probe_id === 'string') return { metric_id: probeMetric(subsystem_id, probe_id), comparator: '==' as const, target: 1 };
+  if (typeof metric_id !== 'string' || typeof target !== 'number') return null;
+  const known = comparators.find((one) => one === comparator);
+  return known === undefined ? null : { metric_id, comparator: known, target };
+}

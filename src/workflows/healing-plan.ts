@@ -1,0 +1,126 @@
+/** Stage 2 of healing: which playbook, and exactly what it would do. Only probes; nothing is changed. */
+import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import type { Candidate, HealingContext } from '../activities/healing-record.ts';
+import { isDecline, ruleOnRun, type Decline, type HealingPlan, type Json } from '../domain/healing.ts';
+import type { HealingPackage } from '../domain/mission-package.ts';
+import { resourceKey } from '../domain/subsystem.ts';
+import { probing } from './activities.ts';
+import { reasonOf } from './effects.ts';
+import { worldOf } from './healing-world.ts';
+import { playbooks } from './playbooks/index.ts';
+import type { Playbook } from './playbooks/playbook.ts';
+
+/** Why a playbook was or was not chosen: what the plan stage shows for every candidate. */
+export interface Considered {
+  playbook_id: string;
+  resource_id: string;
+  chosen: boolean;
+  reason: string;
+  decline: Decline | null;
+}
+
+export interface Planned {
+  candidate: Candidate;
+  playbook: Playbook;
+  plan: HealingPlan;
+  /** Why a person must agree, beyond the risk of the plan. */
+  asks: string[];
+}
+
+export interface Planning { planned: Planned | null; considered: Considered[] }
+
+/**
+ * The first playbook, in the order of the bindings, that matches the symptom, may run now and knows what to do. One that has
+ * not helped here hands over to the next rung of its ladder.
+ * @param tried playbooks that did not help in this mission
+ */
+export async function planHealing(
+  pack: HealingPackage, host_queue: string, context: HealingContext, tried: readonly string[],
+): Promise<Planning> {
+  const considered: Considered[] = [];
+  const rungs = new Set<string>();
+  const consider = (candidate: Candidate, reason: string, decline: Decline | null = null): void => {
+    considered.push({ playbook_id: candidate.playbook_id, resource_id: candidate.resource_id, chosen: false, reason, decline });
+  };
+  const waiting = [...context.candidates];
+  for (let candidate = waiting.shift(); candidate !== undefined; candidate = waiting.shift()) {
+    const playbook = playbooks.get(candidate.playbook_id)!;
+    const matches = playbook.match.symptoms.includes(pack.healing.symptom) || rungs.has(playbook.id) || pack.healing.playbook_id === playbook.id;
+    if (!matches) {
+      consider(candidate, `is for ${playbook.match.symptoms.join(', ')}`);
+      continue;
+    }
+    if (tried.includes(`${candidate.playbook_id}@${candidate.resource_id}`)) {
+      consider(candidate, 'did not help in this mission');
+      nextRung(playbook);
+      continue;
+    }
+    const history = await historyOf(pack, host_queue, candidate);
+    const ruling = ruleOnRun(candidate.limits, history, Date.now(), nextOf(playbook, context));
+    if (ruling.kind === 'refused') {
+      consider(candidate, `${ruling.code}: ${ruling.reason}`, { decline: 'refused', code: ruling.code, reason: ruling.reason });
+      if (ruling.next_rung) nextRung(playbook);
+      continue;
+    }
+    const found = await planOf(pack, host_queue, context, candidate, playbook);
+    if (isDecline(found)) {
+      consider(candidate, `${found.code}: ${found.reason}`, found);
+      continue;
+    }
+    const asks = [...ruling.needs_person, ...(candidate.approval === 'always' ? ['the binding asks for approval'] : [])];
+    considered.push({ playbook_id: playbook.id, resource_id: candidate.resource_id, chosen: true, reason: 'it matches and knows what to do', decline: null });
+    return { planned: { candidate, playbook, plan: found, asks }, considered };
+  }
+  return { planned: null, considered };
+
+  /** Looks at the bindings of the next rung once more, whatever symptom they are for. */
+  function nextRung({ escalate }: Playbook): void {
+    if (escalate.next === null || rungs.has(escalate.next)) return;
+    rungs.add(escalate.next);
+    waiting.push(...context.candidates.filter((one) => one.playbook_id === escalate.next && !waiting.includes(one)));
+  }
+}
+
+/** The next rung of its ladder, where it is bound to something of this subsystem. */
+const nextOf = ({ escalate }: Playbook, { candidates }: HealingContext): string | null =>
+  (candidates.some(({ playbook_id }) => playbook_id === escalate.next) ? escalate.next : null);
+
+/** Null when it cannot be read: then a person decides. */
+async function historyOf(pack: HealingPackage, host_queue: string, { playbook_id, subsystem_id, resource_id }: Candidate) {
+  try {
+    return await probing(host_queue).healingHistory({ mission_id: pack.mission_id, playbook_id, subsystem_id, resource_id });
+  } catch (error) {
+    if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) return null;
+    throw error;
+  }
+}
+
+async function planOf(
+  pack: HealingPackage, host_queue: string, context: HealingContext, candidate: Candidate, playbook: Playbook,
+): Promise<HealingPlan | Decline> {
+  const { subsystem_id, resource_id, resource, params } = candidate;
+  const request = { ...pack.healing, details: { ...pack.healing.details, recurrences: context.recurrences } };
+  const world = worldOf({ mission_id: pack.mission_id, host_queue, subsystem_id, resource_id, resource, params, request });
+  let facts: Json | Decline;
+  try {
+    facts = await playbook.plan(world);
+  } catch (error) {
+    // What cannot be looked at is not acted on.
+    if (!(error instanceof ActivityFailure)) throw error;
+    return { decline: 'refused', code: 'CANNOT_LOOK', reason: reasonOf(error) };
+  }
+  if (isDecline(facts)) return facts;
+  const steps = playbook.steps({ facts, params, resource, resource_id, subsystem_id, request });
+  if (isDecline(steps)) return steps;
+  return {
+    playbook_id: playbook.id, playbook_version: playbook.version, subsystem_id, resource_id, resource_digest: candidate.resource_digest,
+    locks: locksOf(subsystem_id, resource_id, steps.map((step) => step.with)), params, facts, steps, risk: playbook.risk,
+    data_loss: steps.reduce((sum, step) => sum + step.data_loss, 0),
+  };
+}
+
+/** The resource itself and every service that a step names: `service` in a step's input is a resource of the same subsystem. */
+function locksOf(subsystemId: string, resourceId: string, inputs: readonly Record<string, Json>[]): string[] {
+  const services = inputs.flatMap((input) => (typeof input['service'] === 'string' ? [input['service']] : []));
+  return [...new Set([resourceId, ...services])].map((id) => resourceKey(subsystemId, id)).sort();
+}
