@@ -5,6 +5,7 @@ import { approvalsCommand } from './commands/approvals.ts';
 import { capaCommand } from './commands/capa.ts';
 import { decideCommand } from './commands/decide.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { healCommand, playbookCommand } from './commands/playbook.ts';
 import { keyCommand } from './commands/key.ts';
 import { metricCommand } from './commands/metric.ts';
 import { missionCommand } from './commands/mission.ts';
@@ -27,7 +28,7 @@ export function createProgram(): Command {
     .helpCommand(true);
   for (const command of [
     startCommand('start'), startCommand('demo'), missionCommand(), repositoryCommand(), approvalsCommand(), decideCommand('approve'),
-    decideCommand('reject'), capaCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
+    decideCommand('reject'), capaCommand(), healCommand(), playbookCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);
   settle(program);
   return program;

@@ -1,4 +1,4 @@
-/** Every playbook there is. A new one is a file beside this and a line here. */
+/** Every playbook there is. A new one is a file beside this and two lines here; `missionctl playbook new` writes them. */
 import type { Playbook } from './playbook.ts';
 import { runCommand } from './run-command.ts';
 
