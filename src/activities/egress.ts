@@ -24,7 +24,16 @@ export function isPrivate(address: string): boolean {
  * The body of a GET.
  * @throws Error saying why: forbidden address, status, redirect, size, time
  */
-export async function fetchText(url: string, policy: EgressPolicy): Promise<string> {
+export const fetchText = (url: string, policy: EgressPolicy): Promise<string> => send(url, policy, null);
+
+/**
+ * The body of the answer to a POST of JSON. Any 2xx is a yes.
+ * @throws Error as `fetchText` does
+ */
+export const postTo = (url: string, body: unknown, policy: EgressPolicy): Promise<string> => send(url, policy, JSON.stringify(body));
+
+/** @param body JSON to POST; null to GET */
+async function send(url: string, policy: EgressPolicy, body: string | null): Promise<string> {
   const target = new URL(url);
   if (target.protocol !== 'http:' && target.protocol !== 'https:') throw new Error(`URL_FORBIDDEN: ${target.protocol} is not http: or https:`);
   if (target.username !== '' || target.password !== '') throw new Error('URL_FORBIDDEN: the URL holds a user name or password');
@@ -47,10 +56,11 @@ export async function fetchText(url: string, policy: EgressPolicy): Promise<stri
 
   return new Promise((resolve, reject) => {
     const request = (target.protocol === 'https:' ? httpsRequest : httpRequest)(target, {
-      lookup, signal: AbortSignal.timeout(timeoutMs), headers: { accept: 'application/json' }, agent: false,
+      lookup, signal: AbortSignal.timeout(timeoutMs), agent: false, method: body === null ? 'GET' : 'POST',
+      headers: { accept: 'application/json', ...(body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }) },
     }, (response) => {
       const { statusCode = 0 } = response;
-      if (statusCode !== 200) {
+      if (body === null ? statusCode !== 200 : statusCode < 200 || statusCode > 299) {
         response.destroy();
         reject(new Error(statusCode >= 300 && statusCode < 400 ? `answered with a redirect (${statusCode}), which is not followed` : `answered ${statusCode}`));
         return;
@@ -66,6 +76,6 @@ export async function fetchText(url: string, policy: EgressPolicy): Promise<stri
       response.on('error', reject);
     });
     request.on('error', reject);
-    request.end();
+    request.end(body ?? undefined);
   });
 }

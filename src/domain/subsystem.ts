@@ -45,6 +45,8 @@ export interface ServiceInstance {
   drain_url: string | null;
   /** Declared, and not running until `scale` starts it. */
   spare: boolean;
+  /** Where a Node process listens for its inspector (`--inspect=127.0.0.1:PORT`); without it nobody can ask it to collect garbage. */
+  inspector_port: number | null;
 }
 
 export type ServiceManager =

@@ -1,6 +1,8 @@
 /** The registry: every probe and every action that a playbook may name. */
 import type { z } from 'zod';
 import { commandActions, commandProbes } from './command.ts';
+import { commandActions } from './command.ts';
+import { serviceActions } from './service.ts';
 
 export const probes = {
   ...commandProbes,
@@ -8,6 +10,7 @@ export const probes = {
 
 export const actions = {
   ...commandActions,
+  ...serviceActions,
 };
 
 export type ProbeName = keyof typeof probes;

@@ -29,6 +29,7 @@ const probeSchema = z.discriminatedUnion('kind', [
 const instanceSchema = z.strictObject({
   id, pid_file: path, argv, cwd: path, env: z.record(environmentName, z.string()).default({}),
   ready_url: httpUrl.nullable().default(null), drain_url: httpUrl.nullable().default(null), spare: z.boolean().default(false),
+  inspector_port: z.number().int().min(1).max(65_535).nullable().default(null),
 });
 
 const resourceSchema = z.discriminatedUnion('kind', [
