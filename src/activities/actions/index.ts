@@ -3,14 +3,18 @@ import type { z } from 'zod';
 import { commandActions, commandProbes } from './command.ts';
 import { commandActions } from './command.ts';
 import { serviceActions } from './service.ts';
+import { serviceMemoryActions } from './service-memory.ts';
+import { serviceProbes } from './service-probes.ts';
 
 export const probes = {
   ...commandProbes,
+  ...serviceProbes,
 };
 
 export const actions = {
   ...commandActions,
   ...serviceActions,
+  ...serviceMemoryActions,
 };
 
 export type ProbeName = keyof typeof probes;
