@@ -1,17 +1,13 @@
 /** Every playbook there is. A new one is a file beside this and two lines here; `missionctl playbook new` writes them. */
-import type { Playbook } from './playbook.ts';
-import { runCommand } from './run-command.ts';
-
-const all: readonly Playbook[] = [
-  runCommand,
-/** Every playbook there is. A new one is a file beside this and a line here. */
 import { memoryLeak } from './memory-leak.ts';
 import type { Playbook } from './playbook.ts';
 import { restartService } from './restart-service.ts';
+import { runCommand } from './run-command.ts';
 
 const all: readonly Playbook[] = [
   memoryLeak,
   restartService,
+  runCommand,
 ];
 
 export const playbooks: ReadonlyMap<string, Playbook> = new Map(all.map((playbook) => [playbook.id, playbook]));
