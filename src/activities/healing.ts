@@ -1,7 +1,7 @@
 /** What playbooks look at and do: probes, and effects that a second try does not repeat. */
 import type { Json, PlannedStep } from '../domain/healing.ts';
 import { digestOf } from '../ledger/canonical.ts';
-import { once } from '../store/effects.ts';
+import { keep, once, stored } from '../store/effects.ts';
 import { findResource } from '../store/subsystems.ts';
 import { drift, refused, type Action, type ActionTools, type Probe } from './actions/action.ts';
 import { actions, probes } from './actions/index.ts';
@@ -54,24 +54,39 @@ export const healingActivities = (deps: ActivityDeps) => {
         const tools = await toolsFor(input, input.key, signal);
         if (input.resource_digest !== null && digestOf(tools.resource) !== input.resource_digest) throw drift(`the declaration of ${input.resource_id} changed`);
         const { query } = deps.database;
-        return once(query, `${input.key}:result`, async () => {
-          let first = false;
-          const { before } = await once(query, `${input.key}:before`, async () => {
-            await action.guard(parsed.data, tools);
-            first = true;
-            return { before: await action.before(parsed.data, tools) };
-          });
-          if (!first) {
-            const done = await action.done(parsed.data, before, tools);
-            if (done !== undefined) return done;
-            await action.guard(parsed.data, tools);
-          }
-          return action.act(parsed.data, before, tools);
+        const known = await stored<Json>(query, `${input.key}:result`);
+        if (known !== undefined) return known.result;
+        let first = false;
+        const { before } = await once(query, `${input.key}:before`, async () => {
+          await action.guard(parsed.data, tools);
+          first = true;
+          return { before: await action.before(parsed.data, tools) };
         });
+        let result: Json | undefined;
+        if (!first) {
+          result = await action.done(parsed.data, before, tools);
+          if (result === undefined) await action.guard(parsed.data, tools);
+        }
+        if (result === undefined) result = await action.act(parsed.data, before, tools);
+        // The effect is there: a database that is away for a moment must not make another try of it.
+        const done = result;
+        return insist(() => keep(query, `${input.key}:result`, done), signal);
       });
     },
   };
 };
+
+/** Tries until it works, or the activity is cancelled. */
+async function insist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      await new Promise((resolve) => { setTimeout(resolve, 200); });
+    }
+  }
+}
 
 function entry(registry: Record<string, unknown>, name: string): unknown {
   if (!Object.hasOwn(registry, name)) throw refused('ACTION_UNKNOWN', `there is no ${name}`);

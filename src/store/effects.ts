@@ -7,11 +7,18 @@ import { toJson } from './json.ts';
  * Two runs at once may both act; the first stored result is the one that both return.
  */
 export async function once<T>(query: Query, key: string, act: () => Promise<T>): Promise<T> {
+  const known = await stored<T>(query, key);
+  return known === undefined ? keep(query, key, await act()) : known.result;
+}
+
+/** What was stored under `key`, if anything was. */
+export async function stored<T>(query: Query, key: string): Promise<{ result: T } | undefined> {
   const [known] = await query<{ result: T }>('SELECT result FROM effects WHERE key = $1', [key]);
-  if (known !== undefined) return known.result;
-  const result = await act();
-  await query('INSERT INTO effects (key, result) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING',
-    [key, toJson(result)]);
-  const [stored] = await query<{ result: T }>('SELECT result FROM effects WHERE key = $1', [key]);
-  return stored!.result;
+  return known;
+}
+
+/** Stores a result, unless there is one. @returns the one that is stored */
+export async function keep<T>(query: Query, key: string, result: T): Promise<T> {
+  await query('INSERT INTO effects (key, result) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING', [key, toJson(result)]);
+  return (await stored<T>(query, key))!.result;
 }
