@@ -20,49 +20,84 @@ export function isPrivate(address: string): boolean {
   return /^::ffff:/i.test(plain) || blocked.check(plain, version === 4 ? 'ipv4' : 'ipv6');
 }
 
+/** An answer that is not the one hoped for. */
+export class BadStatus extends Error {
+  readonly status: number;
+  constructor(status: number) {
+    super(status >= 300 && status < 400 ? `answered with a redirect (${status}), which is not followed` : `answered ${status}`);
+    this.name = 'BadStatus';
+    this.status = status;
+  }
+}
+
+/** An address that the policy does not allow. */
+export class UrlForbidden extends Error {
+  constructor(reason: string) {
+    super(`URL_FORBIDDEN: ${reason}`);
+    this.name = 'UrlForbidden';
+  }
+}
+
 /**
  * The body of a GET.
  * @throws Error saying why: forbidden address, status, redirect, size, time
  */
-export const fetchText = (url: string, policy: EgressPolicy): Promise<string> => send(url, policy, null);
+export async function fetchText(url: string, policy: EgressPolicy): Promise<string> {
+  const { status, text } = await guardedRequest(url, policy, { method: 'GET', headers: { accept: 'application/json' } });
+  if (status !== 200) throw new BadStatus(status);
+  return text;
+}
 
 /**
- * The body of the answer to a POST of JSON. Any 2xx is a yes.
- * @throws Error as `fetchText` does
+ * A POST of JSON; any 2xx is good, and what the answer says is not looked at.
+ * @throws UrlForbidden, BadStatus, or an Error of the connection, size or time
  */
-export const postTo = (url: string, body: unknown, policy: EgressPolicy): Promise<string> => send(url, policy, JSON.stringify(body));
+export async function postJson(url: string, policy: EgressPolicy, body: string, headers: Readonly<Record<string, string>>): Promise<void> {
+  const { status } = await guardedRequest(url, policy, {
+    method: 'POST', body, headers: { ...headers, 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) },
+  });
+  if (status < 200 || status > 299) throw new BadStatus(status);
+}
 
-/** @param body JSON to POST; null to GET */
-async function send(url: string, policy: EgressPolicy, body: string | null): Promise<string> {
-  const target = new URL(url);
-  if (target.protocol !== 'http:' && target.protocol !== 'https:') throw new Error(`URL_FORBIDDEN: ${target.protocol} is not http: or https:`);
-  if (target.username !== '' || target.password !== '') throw new Error('URL_FORBIDDEN: the URL holds a user name or password');
-  const port = target.port === '' ? (target.protocol === 'https:' ? '443' : '80') : target.port;
-  const allowed = policy.allow.includes(`${target.hostname}:${port}`);
-  const refuse = (address: string): Error => new Error(`URL_FORBIDDEN: ${target.hostname} is ${address}, a private address the policy does not allow`);
-
-  // The check is made on the address that is connected to: a name that answers differently the second time gains nothing.
-  const lookup: LookupFunction = (hostname, options, callback) => {
-    resolveName(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, '', 0);
-      const bad = allowed ? undefined : addresses.find(({ address }) => isPrivate(address));
-      if (bad !== undefined) return callback(refuse(bad.address), '', 0);
-      if (options.all === true) return callback(null, addresses);
-      return callback(null, addresses[0]!.address, addresses[0]!.family);
-    });
+/** Looks a name up and refuses it when any of its addresses is private; the address that was checked is the one to connect to. */
+export function guardedLookup(hostname: string, port: string, policy: EgressPolicy): { check(literal: string): void; lookup: LookupFunction } {
+  const allowed = policy.allow.includes(`${hostname}:${port}`);
+  const refuse = (address: string): Error => new UrlForbidden(`${hostname} is ${address}, a private address the policy does not allow`);
+  return {
+    check(literal) {
+      if (isIP(literal) !== 0 && !allowed && isPrivate(literal)) throw refuse(literal);
+    },
+    // The check is made on the address that is connected to: a name that answers differently the second time gains nothing.
+    lookup(name, options, callback) {
+      resolveName(name, { ...options, all: true }, (error, addresses) => {
+        if (error) return callback(error, '', 0);
+        const bad = allowed ? undefined : addresses.find(({ address }) => isPrivate(address));
+        if (bad !== undefined) return callback(refuse(bad.address), '', 0);
+        if (options.all === true) return callback(null, addresses);
+        return callback(null, addresses[0]!.address, addresses[0]!.family);
+      });
+    },
   };
-  const literal = target.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(literal) !== 0 && !allowed && isPrivate(literal)) throw refuse(literal);
+}
+
+interface GuardedRequest { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string }
+
+async function guardedRequest(url: string, policy: EgressPolicy, { method, headers, body }: GuardedRequest): Promise<{ status: number; text: string }> {
+  const target = new URL(url);
+  if (target.protocol !== 'http:' && target.protocol !== 'https:') throw new UrlForbidden(`${target.protocol} is not http: or https:`);
+  if (target.username !== '' || target.password !== '') throw new UrlForbidden('the URL holds a user name or password');
+  const port = target.port === '' ? (target.protocol === 'https:' ? '443' : '80') : target.port;
+  const { check, lookup } = guardedLookup(target.hostname, port, policy);
+  check(target.hostname.replace(/^\[|\]$/g, ''));
 
   return new Promise((resolve, reject) => {
     const request = (target.protocol === 'https:' ? httpsRequest : httpRequest)(target, {
-      lookup, signal: AbortSignal.timeout(timeoutMs), agent: false, method: body === null ? 'GET' : 'POST',
-      headers: { accept: 'application/json', ...(body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }) },
+      method, lookup, signal: AbortSignal.timeout(timeoutMs), headers, agent: false,
     }, (response) => {
-      const { statusCode = 0 } = response;
-      if (body === null ? statusCode !== 200 : statusCode < 200 || statusCode > 299) {
+      const { statusCode: status = 0 } = response;
+      if (status < 200 || status > 299) {
         response.destroy();
-        reject(new Error(statusCode >= 300 && statusCode < 400 ? `answered with a redirect (${statusCode}), which is not followed` : `answered ${statusCode}`));
+        resolve({ status, text: '' });
         return;
       }
       const chunks: Buffer[] = [];
@@ -72,10 +107,10 @@ async function send(url: string, policy: EgressPolicy, body: string | null): Pro
         if (size > maxBytes) request.destroy(new Error(`answered more than ${maxBytes} bytes`));
         else chunks.push(chunk);
       });
-      response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+      response.on('end', () => resolve({ status, text: Buffer.concat(chunks).toString('utf8') }));
       response.on('error', reject);
     });
     request.on('error', reject);
-    request.end(body ?? undefined);
+    request.end(body);
   });
 }

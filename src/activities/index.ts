@@ -8,6 +8,7 @@ import { toFailure } from '../engine/failure.ts';
 import { healingActivities } from './healing.ts';
 import { healingRecordActivities } from './healing-record.ts';
 import { landingActivities } from './landing.ts';
+import { notificationActivities } from './notifications.ts';
 import { observationActivities } from './observation.ts';
 import { recordActivities } from './record.ts';
 import { workspaceActivities } from './workspace.ts';
@@ -24,6 +25,7 @@ const all = (deps: ActivityDeps) => ({
   ...observationActivities(deps),
   ...healingActivities(deps),
   ...healingRecordActivities(deps),
+  ...notificationActivities(deps),
 });
 
 export type Activities = ReturnType<typeof all>;

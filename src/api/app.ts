@@ -19,6 +19,7 @@ import { approvalRoutes } from './routes/approvals.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
 import { governanceRoutes } from './routes/governance.ts';
 import { missionRoutes } from './routes/missions.ts';
+import { notificationRoutes } from './routes/notifications.ts';
 import { registryRoutes } from './routes/registry.ts';
 import { healingRoutes } from './routes/healing.ts';
 import { healthRoutes, statusRoutes } from './routes/status.ts';
@@ -86,6 +87,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     await scope.register(governanceRoutes(deps));
     await scope.register(artifactRoutes(deps));
     await scope.register(healingRoutes(deps));
+    await scope.register(notificationRoutes(deps));
   }, { prefix: '/mission-control' });
   return app;
 }

@@ -50,6 +50,8 @@ export const permissions = {
   'healing:release': ['approver', 'admin'],
   'capa:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'capa:create': ['operator', 'admin', 'agent'],
+  'notification:read': ['viewer', 'operator', 'approver', 'admin'],
+  'notification:test': ['operator', 'admin'],
   'key:manage': ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 export type Permission = keyof typeof permissions;

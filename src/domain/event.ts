@@ -11,6 +11,8 @@ export const eventTypes = [
   'healing.requested', 'healing.planned', 'healing.step_started', 'healing.step_ended', 'healing.verified', 'healing.ended',
   'healing.ineffective', 'playbook.quarantined', 'playbook.released',
   'capa.opened', 'capa.recurred',
+  'finding.opened', 'finding.resolved', 'capa.overdue', 'budget.warning', 'budget.exhausted', 'control.stopped', 'queue.frozen',
+  'notification.delivered', 'notification.failed', 'notification.test_requested',
   'repository.registered', 'metric.defined', 'key.added', 'key.revoked', 'signing_key.added',
 ] as const;
 export type EventType = (typeof eventTypes)[number];

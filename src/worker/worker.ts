@@ -1,6 +1,5 @@
 /** The worker: workflows and their activities on the main queue, work on this host's files on a queue of its own. */
 import { join } from 'node:path';
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { createGit } from '../git/git.ts';
@@ -14,6 +13,7 @@ import type { Logger } from '../log.ts';
 import { createArtifacts } from '../store/artifacts.ts';
 import { createDatabase } from '../store/database.ts';
 import { announceWorker } from '../store/presence.ts';
+import { ensureSchedule } from './schedules.ts';
 import { failUnfinished, rememberRunning } from './unfinished.ts';
 
 export interface RunningWorker {
@@ -61,7 +61,8 @@ export async function startWorker(
     }),
     Worker.create({ ...common, taskQueue: hostQueue, maxConcurrentActivityTaskExecutions: concurrentWorkspaceActivities }),
   ]);
-  await ensureReconciler(temporal);
+  await ensureSchedule(temporal, 'reconcile-missions', 'reconcileMissions', '30s');
+  await ensureSchedule(temporal, 'dispatch-notifications', 'dispatchNotifications', '5s');
   const presence = announceWorker(databaseUrl, logger);
 
   const stop = (): void => {
@@ -76,20 +77,4 @@ export async function startWorker(
     }
   };
   return { done: run(), stop };
-}
-
-/** A durable schedule, made by whichever worker comes first. */
-async function ensureReconciler(temporal: Awaited<ReturnType<typeof createClient>>): Promise<void> {
-  try {
-    await temporal.schedule.create({
-      scheduleId: 'reconcile-missions',
-      spec: { intervals: [{ every: '30s' }] },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
-      action: { type: 'startWorkflow', workflowType: 'reconcileMissions', taskQueue, args: [], workflowTaskTimeout: '3s' },
-      state: { triggerImmediately: true },
-    });
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await temporal.schedule.getHandle('reconcile-missions').trigger();
-  }
 }

@@ -51,6 +51,12 @@ export const acting = (taskQueue: string, timeoutSeconds: number): Activities =>
   retry: { initialInterval: '200ms', maximumInterval: '5s', backoffCoefficient: 2, maximumAttempts: 5 },
 });
 
+/** Messages to people: again after 1 s, then ever later up to half an hour; given up after about five hours. */
+export const delivery = proxyActivities<Activities>({
+  startToCloseTimeout: '1m',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30m', maximumAttempts: 20 },
+});
+
 /** Tidying on a host that may be gone: tried for a while, then left to whoever uses the slot next. */
 export const cleanUp = (taskQueue: string): Activities => proxyActivities<Activities>({
   taskQueue, scheduleToStartTimeout: '1m', startToCloseTimeout: '1m', heartbeatTimeout: '30s',

@@ -26,6 +26,8 @@ const table = `
   healing:release    .      .        y        y     .
   capa:read          y      y        y        y     y
   capa:create        .      y        .        y     y
+  notification:read  y      y        y        y     .
+  notification:test  .      y        .        y     .
   key:manage         .      .        .        y     .`;
 const [header = [], ...rows] = table.trim().split('\n').map((line) => line.trim().split(/\s+/));
 const all = Object.keys(permissions) as Permission[];

@@ -6,7 +6,7 @@ import type { ServiceInstance } from '../../domain/subsystem.ts';
 import { sha256 } from '../../ledger/canonical.ts';
 import { collectGarbageScript } from '../../project.ts';
 import type { ProcessIdentity } from '../../processes.mjs';
-import { postTo } from '../egress.ts';
+import { postJson } from '../egress.ts';
 import { defineAction, drift, refused, type ActionTools } from './action.ts';
 import { refuseSnapshot, snapshotsOf, takeSnapshot } from './service/heap.ts';
 import { findInstance } from './service/instance.ts';
@@ -38,7 +38,7 @@ const clearCache = defineAction({
   async act(input, _before, tools) {
     const service = await serviceNamed(tools, input.service);
     try {
-      await postTo(service.resource.cache_url!, { keys: input.keys }, await egressOf(service));
+      await postJson(service.resource.cache_url!, await egressOf(service), JSON.stringify({ keys: input.keys }), {});
     } catch (error) {
       refuseForbidden(error);
       throw refused('CACHE_NOT_CLEARED', `the cache of ${input.service} ${(error as Error).message}`);

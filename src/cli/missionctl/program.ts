@@ -9,6 +9,7 @@ import { healCommand, playbookCommand } from './commands/playbook.ts';
 import { keyCommand } from './commands/key.ts';
 import { metricCommand } from './commands/metric.ts';
 import { missionCommand } from './commands/mission.ts';
+import { notificationsCommand } from './commands/notifications.ts';
 import { repositoryCommand } from './commands/repository.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
@@ -29,6 +30,7 @@ export function createProgram(): Command {
   for (const command of [
     startCommand('start'), startCommand('demo'), missionCommand(), repositoryCommand(), approvalsCommand(), decideCommand('approve'),
     decideCommand('reject'), capaCommand(), healCommand(), playbookCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
+    decideCommand('reject'), capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);
   settle(program);
   return program;

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { ServiceInstance } from '../../../domain/subsystem.ts';
 import { isAlive, type ProcessIdentity } from '../../../processes.mjs';
 import { refused } from '../action.ts';
-import { postTo } from '../../egress.ts';
+import { postJson } from '../../egress.ts';
 import { instanceVariable } from './instance.ts';
 import { groupOf, processesWith } from './proc.ts';
 import { egressOf, refuseForbidden, type Service } from './service.ts';
@@ -46,7 +46,7 @@ async function familyOf(instance: ServiceInstance, main: ProcessIdentity): Promi
 async function drain(service: Service, { drain_url: url }: ServiceInstance): Promise<boolean | null> {
   if (url === null) return null;
   try {
-    await postTo(url, {}, await egressOf(service));
+    await postJson(url, await egressOf(service), '{}', {});
     return true;
   } catch (error) {
     refuseForbidden(error);

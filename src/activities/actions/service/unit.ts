@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ServiceManager } from '../../../domain/subsystem.ts';
 import { refused } from '../action.ts';
-import { fetchText, postTo } from '../../egress.ts';
+import { fetchText, postJson } from '../../egress.ts';
 import { egressOf, refuseForbidden, type Service } from './service.ts';
 
 type UnitManager = Exclude<ServiceManager, { kind: 'process' }>;
@@ -106,7 +106,7 @@ export async function commandUnit(service: Service, unit: UnitManager, verb: 'st
     case 'http': {
       if (verb !== 'restart') throw refused('NOT_SUPPORTED', `${service.id} can be restarted by its hook, not ${verb === 'start' ? 'started' : 'stopped'}`);
       try {
-        await postTo(unit.restart_url, { key: effect }, await egressOf(service));
+        await postJson(unit.restart_url, await egressOf(service), JSON.stringify({ key: effect }), {});
       } catch (error) {
         refuseForbidden(error);
         throw refused('MANAGER_FAILED', `the restart hook of ${service.id} ${(error as Error).message}`);

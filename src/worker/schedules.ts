@@ -1,0 +1,20 @@
+/** Durable schedules, made by whichever worker comes first. */
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
+import type { Duration } from '@temporalio/common';
+import { taskQueue } from '../engine/client.ts';
+
+/** Makes sure that a workflow without arguments runs again and again, one run at a time, and once now. */
+export async function ensureSchedule(temporal: Client, scheduleId: string, workflowType: string, every: Duration): Promise<void> {
+  try {
+    await temporal.schedule.create({
+      scheduleId,
+      spec: { intervals: [{ every }] },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
+      action: { type: 'startWorkflow', workflowType, taskQueue, args: [], workflowTaskTimeout: '3s' },
+      state: { triggerImmediately: true },
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await temporal.schedule.getHandle(scheduleId).trigger();
+  }
+}
