@@ -60,15 +60,15 @@ export async function postJson(url: string, policy: EgressPolicy, body: string, 
 }
 
 /** Looks a name up and refuses it when any of its addresses is private; the address that was checked is the one to connect to. */
-export function guardedLookup(hostname: string, port: string, policy: EgressPolicy): { check(literal: string): void; lookup: LookupFunction } {
+export function guardedLookup(hostname: string, port: string, policy: EgressPolicy): { check: (literal: string) => void; lookup: LookupFunction } {
   const allowed = policy.allow.includes(`${hostname}:${port}`);
   const refuse = (address: string): Error => new UrlForbidden(`${hostname} is ${address}, a private address the policy does not allow`);
   return {
-    check(literal) {
+    check: (literal) => {
       if (isIP(literal) !== 0 && !allowed && isPrivate(literal)) throw refuse(literal);
     },
     // The check is made on the address that is connected to: a name that answers differently the second time gains nothing.
-    lookup(name, options, callback) {
+    lookup: (name, options, callback) => {
       resolveName(name, { ...options, all: true }, (error, addresses) => {
         if (error) return callback(error, '', 0);
         const bad = allowed ? undefined : addresses.find(({ address }) => isPrivate(address));

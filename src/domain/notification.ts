@@ -17,6 +17,7 @@ export const notifyingEventTypes = [
   'mission.waiting', 'mission.status_changed', 'merge.violation', 'queue.frozen', 'finding.opened', 'capa.overdue',
   'budget.warning', 'budget.exhausted', 'control.stopped', 'notification.test_requested',
 ] as const satisfies readonly EventType[];
+type NotifyingEventType = (typeof notifyingEventTypes)[number];
 
 export interface Notification {
   event_id: string;
@@ -60,7 +61,8 @@ const leadOf: Readonly<Record<NotificationKind | 'test', string>> = {
  * hostile or missing; what is missing is said in general words, never guessed.
  */
 export function notificationFor(event: NotifyingEvent, mission: MissionFacts | null): Notification | null {
-  const kind = kindOf(event);
+  const type = notifyingEventTypes.find((one) => one === event.type);
+  const kind = type === undefined ? null : kindOf(type, event.payload);
   if (kind === null) return null;
   const said = (...names: string[]): string | null => textAt(event.payload, names);
   const missionId = event.subject.mission_id ?? said('mission_id');
@@ -76,7 +78,7 @@ export function notificationFor(event: NotifyingEvent, mission: MissionFacts | n
   };
 }
 
-function kindOf({ type, payload }: NotifyingEvent): Notification['kind'] | null {
+function kindOf(type: NotifyingEventType, payload: Record<string, unknown>): Notification['kind'] | null {
   switch (type) {
     case 'mission.waiting': return waitKind(payload['kind']);
     case 'mission.status_changed':
@@ -88,7 +90,6 @@ function kindOf({ type, payload }: NotifyingEvent): Notification['kind'] | null 
     case 'budget.warning': case 'budget.exhausted': return 'budget';
     case 'control.stopped': return 'stopped';
     case 'notification.test_requested': return 'test';
-    default: return null;
   }
 }
 

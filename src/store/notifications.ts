@@ -132,7 +132,7 @@ export interface DeliveryEnd { delivery_id: string; attempts: number; /** null: 
 
 /** Ends a delivery and tells of it, once: whoever comes second changes nothing. Call it in a transaction. */
 export async function endDelivery(query: Query, { delivery_id, attempts, reason }: DeliveryEnd): Promise<void> {
-  const state: DeliveryState = reason === null ? 'delivered' : 'failed';
+  const state = reason === null ? 'delivered' : 'failed';
   const [ended] = await query<Delivery>(
     `UPDATE notification_deliveries d SET state = $2, attempts = greatest(attempts, $3), last_error = coalesce($4, last_error), ended_at = clock_timestamp()
       WHERE delivery_id = $1 AND state = 'pending' RETURNING ${columns}`,
@@ -142,7 +142,7 @@ export async function endDelivery(query: Query, { delivery_id, attempts, reason 
     "SELECT event_id, notification->>'mission_id' AS mission_id FROM notification_items WHERE delivery_id = $1 ORDER BY event_id", [delivery_id]);
   const missions = new Set(told.map((item) => item.mission_id));
   await insertEvents(query, [{
-    type: `notification.${state as 'delivered' | 'failed'}`, actor: systemActor('worker'),
+    type: `notification.${state}`, actor: systemActor('worker'),
     // In a mission's own timeline only what is about this mission alone.
     subject: { ...noSubject, mission_id: missions.size === 1 ? [...missions][0]! : null },
     payload: {

@@ -13,6 +13,8 @@ let parameters: Record<string, string>;
 
 beforeAll(async () => {
   ({ built: system, routes } = await routesDuring(startSystem));
+  // A channel that is refused for good leaves a message behind at once.
+  await system.configure('notifications.yaml', 'channels: {nowhere: {kind: slack, url: "http://127.0.0.1:9"}}\nroutes: [{channels: [nowhere], group_seconds: 0}]\n');
   await system.startWorker();
   key = await keyFor(system, 'root', 'admin');
   // One mission that landed after an approval, one that failed and left a record: every list has something in it.
@@ -24,6 +26,7 @@ beforeAll(async () => {
   const mission = await system.whenEnded(landed.mission_id);
   expect(mission.status).toBe('resolved');
   const failed = await system.whenEnded((await system.send(system.repository(calculator), [diffs.at(0) ?? ''])).mission_id);
+  await system.until(async () => (await system.reader.get<{ items: unknown[] }>('/mission-control/notifications?state=failed')).items.length > 0);
   parameters = {
     ':mission_id': mission.mission_id, ':approval_id': approval.approval_id, ':capa_id': failed.capa_id ?? '', ':metric_id': testMetric,
     ':agent_id': 'agent', ':sha256': mission.stages.at(0)?.evidence.at(0)?.sha256 ?? '',
@@ -61,6 +64,7 @@ test('what is created and changed answers as its schema says', async () => {
     ['PUT', '/mission-control/metrics/:metric_id', 200, { comparator: '<', target: 1 }],
     ['POST', '/mission-control/metrics/:metric_id/observations', 202, { value: 1 }],
     ['POST', '/mission-control/capa', 201, { subsystem_id: 'x', problem_statement: 'y' }],
+    ['POST', '/mission-control/notifications/test', 202, { channel: 'nowhere' }],
     ['POST', '/mission-control/repositories', 201, { name: 'schemas', path: system.repository(calculator).path }],
     ['POST', '/mission-control/missions/:mission_id/execute', 409, {}],
     ['POST', '/mission-control/missions/:mission_id/pause', 409, {}],
