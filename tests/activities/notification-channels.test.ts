@@ -1,10 +1,18 @@
 /** Every channel over its real protocol. */
 import { createHmac } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, test } from 'vitest';
 import { sendTo } from '../../src/activities/notification-channels.ts';
 import type { Message } from '../../src/domain/notification-message.ts';
 import type { Notification } from '../../src/domain/notification.ts';
 import type { Channel } from '../../src/domain/notification-routing.ts';
+import { freePort } from '../../src/cli/launcher/ports.ts';
+import { projectRoot } from '../../src/project.ts';
+import { temporaryFolder } from '../support/repository.ts';
 import { mailReceiver, webReceiver, type MailRules, type Received } from '../support/receivers.ts';
 
 const secret = 'a-secret-nobody-may-see';
@@ -168,4 +176,33 @@ describe('e-mail', () => {
     await sendTo({ ...channel, host }, message(), outside);
     expect(receiver.mails).toHaveLength(1);
   });
+});
+
+test('the receiver of docs/notifications.md takes what is ours, once, and refuses what is not', async () => {
+  const folder = temporaryFolder();
+  const page = await readFile(join(projectRoot, 'docs', 'notifications.md'), 'utf8');
+  await writeFile(join(folder, 'receiver.mjs'), /^```js\n(.*?)^```/ms.exec(page)![1]!);
+  const port = await freePort(0);
+  const child = spawn(process.execPath, [join(folder, 'receiver.mjs')], { env: { PORT: String(port), NOTIFY_ON_CALL_SECRET: secret }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(child, 'close');
+  try {
+    const lines: string[] = [];
+    const output = createInterface({ input: child.stdout }).on('line', (line) => { lines.push(line); });
+    await once(output, 'line');
+    const channel: Channel = { kind: 'webhook', url: `http://127.0.0.1:${port}/`, secret_env: 'SECRET', per_hour: 60 };
+    const outside = { egress: { allow: [`127.0.0.1:${port}`] }, linkBase: undefined, environment };
+    await expect(sendTo(channel, message(), { ...outside, environment: { SECRET: 'forged' } })).rejects.toThrow('answered 401');
+    for (let n = 0; n < 2; n += 1) await sendTo(channel, message(), outside);
+    const body = '{}';
+    const t = Math.floor(Date.now() / 1_000) - 400;
+    const old = await fetch(channel.url!, { method: 'POST', body, headers: { 'mission-control-signature': `t=${t},v1=${createHmac('sha256', secret).update(`${t}.${body}`).digest('hex')}` } });
+    expect(old.status).toBe(401);
+    child.kill();
+    await ended;
+    expect(lines).toEqual(['listening', 'Escalated: Adding is wrong']);
+  } finally {
+    child.kill();
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  }
 });
