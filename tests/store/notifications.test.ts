@@ -20,7 +20,10 @@ const write = (...events: NewEvent[]): Promise<unknown> => db.database.transacti
 const take = async (query: Query = db.database.query): Promise<string[]> => (await store.takeUnnotified(query, 1_000)).map((one) => one.event.idempotency_key);
 
 /** What the dispatcher does with one channel and no grouping. @returns the deliveries it sealed */
-const dispatch = (channel: string, perHour: number, now = Date.now()): Promise<string[]> => db.database.transaction(async (query) => {
+const dispatch = (channel: string, perHour: number, now = Date.now()): Promise<string[]> =>
+  db.database.transaction((query) => dispatchIn(query, channel, perHour, now));
+
+async function dispatchIn(query: Query, channel: string, perHour: number, now = Date.now()): Promise<string[]> {
   await store.lockDispatch(query);
   const routed = (await store.takeUnnotified(query, 1_000)).map(({ event, mission }) => ({ channel, group_seconds: 0, notification: notificationFor(event, mission)! }));
   await store.saveGrouping(query, group(await store.openDeliveries(query), routed, now, deliveryIdOf));
@@ -29,7 +32,7 @@ const dispatch = (channel: string, perHour: number, now = Date.now()): Promise<s
     await store.seal(query, one.channel, sending, deliveryIdOf(one.channel, sending.digest.join(' ')), now);
   }
   return (await query<{ delivery_id: string }>('SELECT delivery_id FROM notification_deliveries WHERE channel = $1 AND sealed_at IS NOT NULL', [channel])).map((row) => row.delivery_id);
-});
+}
 
 test('the trigger collects exactly the kinds of events that may be told', async () => {
   const collected: string[] = [];
@@ -106,6 +109,27 @@ test('two dispatchers at once: each event is told once', async () => {
   await Promise.all([1, 2, 3].map(() => dispatch(channel, 1_000)));
   const sealed = await store.listDeliveries(db.database.query, { channel }, 100);
   expect(sealed.reduce((sum, one) => sum + one.notifications, 0)).toBe(20);
+});
+
+test('a second dispatcher waits for the first, so that a limit holds for both together', async () => {
+  const channel = `c-${randomUUID()}`;
+  await write(finding());
+  let second: Promise<unknown> | undefined;
+  await db.database.transaction(async (query) => {
+    expect(await dispatchIn(query, channel, 1)).toHaveLength(1);
+    await write(finding());
+    second = dispatch(channel, 1);
+    let waiting: string | undefined;
+    while (waiting === undefined) {
+      const [lock] = await query<{ locktype: string }>(
+        'SELECT locktype FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()');
+      waiting = lock?.locktype;
+    }
+    expect(waiting).toBe('advisory');
+  });
+  await second;
+  const listed = await store.listDeliveries(db.database.query, { channel }, 10);
+  expect([listed.length, listed.filter((one) => one.sealed_at !== null).length]).toEqual([2, 1]);
 });
 
 test('a delivery ends once, whoever says so how often, and an event tells of it', async () => {
