@@ -2,6 +2,7 @@
  * The judge of an observation window: a pure function from what was sampled to a verdict.
  * No clock, no I/O, no throw for bad data: bad data is a sample kind.
  */
+import { holdsAgainst, type BaselineFigure } from './baseline.ts';
 import { meets } from './metric.ts';
 import { tickTimes, type WindowMetric, type WindowSpec } from './observation.ts';
 
@@ -37,6 +38,8 @@ export interface MetricVerdict {
   valid: number;
   failed: number;
   reason: string;
+  /** What its verdict rests on, where that is less than was asked for. */
+  note?: string;
 }
 
 export interface WindowVerdict {
@@ -45,16 +48,21 @@ export interface WindowVerdict {
   unobserved: boolean;
   reason: string;
   metrics: MetricVerdict[];
+  /** Other changes fell into the window, and its spec wants them to count: `extend` asks for one more window. */
+  confounded?: 'extend' | 'block';
 }
+
+type Classified = Pick<Sample, 'kind' | 'value' | 'reason'>;
 
 /**
  * Classifies one reading.
  * @param landedAt samples from before the landing never count (milliseconds since the epoch)
- * @param revision the landed commit; a sample of another revision never counts towards passing
+ * @param revision of the subject; a sample of another revision never counts towards passing
+ * @param figure what was measured of the metric's baseline, if it has one
  */
 export function classify(
-  metric: WindowMetric, reading: Reading, tickAt: number, landedAt: number, revision: string,
-): { kind: SampleKind; value: number | null; reason: string | null } {
+  metric: WindowMetric, reading: Reading, tickAt: number, landedAt: number, revision: string, figure?: BaselineFigure,
+): Classified {
   if (reading.kind === 'error') return { kind: 'ERROR', value: null, reason: reading.reason };
   if (reading.kind === 'nothing') return { kind: 'NO_DATA', value: null, reason: 'no sample' };
   const { value, at, observed_revision: observed } = reading;
@@ -68,9 +76,23 @@ export function classify(
   if (tickAt - at > metric.stale_after_seconds * 1_000) {
     return { kind: 'STALE', value, reason: `${Math.round((tickAt - at) / 1_000)} s old` };
   }
-  return meets(value, metric.comparator, metric.target)
-    ? { kind: 'PASS', value, reason: null }
-    : { kind: 'FAIL', value, reason: `${value} is not ${metric.comparator} ${metric.target}` };
+  return compare(metric, value, figure);
+}
+
+/** A target that was given is always held against; a baseline that cannot be is said, and never passes alone. */
+function compare({ comparator, target, baseline }: WindowMetric, value: number, figure: BaselineFigure | undefined): Classified {
+  if (target !== null && !meets(value, comparator, target)) {
+    return { kind: 'FAIL', value, reason: `${value} is not ${comparator} ${target}` };
+  }
+  if (baseline === undefined) {
+    return target === null ? { kind: 'INCONCLUSIVE', value, reason: 'neither target nor baseline' } : { kind: 'PASS', value, reason: null };
+  }
+  const comparison = holdsAgainst(baseline, comparator, value, figure);
+  if (comparison.kind === 'holds') return { kind: 'PASS', value, reason: null };
+  if (comparison.kind === 'worse') return { kind: 'FAIL', value, reason: comparison.reason };
+  return target === null
+    ? { kind: 'INCONCLUSIVE', value, reason: comparison.reason }
+    : { kind: 'PASS', value, reason: `judged by its target alone: ${comparison.reason}` };
 }
 
 /**
@@ -100,7 +122,20 @@ export function judge(spec: WindowSpec, samples: readonly Sample[], t0: number, 
     return { verdict: 'INCONCLUSIVE', unobserved: false, reason: 'no gate or key metric', metrics };
   }
   if (worst !== undefined) return { verdict: worst.verdict, unobserved: false, reason: explain(worst), metrics };
-  return { verdict: 'PASSED', unobserved: false, reason: 'every metric held for the whole window', metrics };
+  const notes = deciding.flatMap((metric) => (metric.note === undefined ? [] : [`${metric.metric_id}: ${metric.note}`]));
+  return { verdict: 'PASSED', unobserved: false, reason: ['every metric held for the whole window', ...notes].join('; '), metrics };
+}
+
+/** So many errors of a source in a row mean that nobody is looking. */
+const blindAfter = 3;
+
+/** Metrics whose source gave nothing but errors for three ticks in a row, with what it said last. */
+export function blindMetrics(samples: readonly Sample[]): { metric_id: string; reason: string }[] {
+  return [...new Set(samples.map((sample) => sample.metric_id))].flatMap((id) => {
+    const own = samples.filter((sample) => sample.metric_id === id).sort((a, b) => a.tick - b.tick);
+    const end = own.findIndex((_, i) => i + 1 >= blindAfter && own.slice(i + 1 - blindAfter, i + 1).every((sample) => sample.kind === 'ERROR'));
+    return end === -1 ? [] : [{ metric_id: id, reason: own[end]!.reason ?? 'error' }];
+  });
 }
 
 const explain = (metric: MetricVerdict): string => `${metric.metric_id}: ${metric.reason}`;
@@ -134,7 +169,8 @@ function judgeMetric(
   if (inconclusive > metric.inconclusive_limit) {
     return {
       ...base, verdict: 'INCONCLUSIVE',
-      reason: `${inconclusive} without a usable sample, ${metric.inconclusive_limit} tolerated`,
+      reason: `${inconclusive} without a usable sample, ${metric.inconclusive_limit} tolerated (first: ${
+        byTick.find((_, index) => kinds[index] === 'INCONCLUSIVE')?.reason ?? 'no data'})`,
     };
   }
   if (valid < spec.min_samples) {
@@ -146,7 +182,15 @@ function judgeMetric(
       reason: `${valid} of ${expected} ticks have a valid sample, ${Math.round(spec.min_coverage * 100)} % needed`,
     };
   }
-  return { ...base, verdict: 'PASSED', reason: `${valid} of ${expected} ticks valid, ${failed} failed` };
+  const needed = metric.consecutive_success_limit ?? 0;
+  const passedInARow = longestPass(byTick, kinds);
+  if (passedInARow < needed) {
+    return { ...base, verdict: 'INCONCLUSIVE', reason: `${passedInARow} ticks in a row passed, ${needed} needed` };
+  }
+  const note = byTick.find((sample) => sample.kind === 'PASS' && sample.reason !== null)?.reason;
+  return {
+    ...base, verdict: 'PASSED', reason: `${valid} of ${expected} ticks valid, ${failed} failed`, ...(note ? { note } : {}),
+  };
 }
 
 const countedKinds = ['PASS', 'INCONCLUSIVE', 'ERROR', 'FAIL'] as const;
@@ -184,5 +228,17 @@ function longestRun(kinds: readonly CountedKind[], wanted: CountedKind): number 
     current = kind === wanted ? current + 1 : 0;
     longest = Math.max(longest, current);
   }
+  return longest;
+}
+
+/** A tick that is not there is no pass: it ends a run. */
+function longestPass(byTick: readonly Sample[], kinds: readonly CountedKind[]): number {
+  let longest = 0;
+  let current = 0;
+  byTick.forEach(({ tick }, i) => {
+    const goesOn = i > 0 && byTick[i - 1]!.tick === tick - 1;
+    current = kinds[i] === 'PASS' ? (goesOn ? current : 0) + 1 : 0;
+    longest = Math.max(longest, current);
+  });
   return longest;
 }

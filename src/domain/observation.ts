@@ -1,3 +1,4 @@
+import type { Baseline } from './baseline.ts';
 import type { Comparator } from './metric.ts';
 import type { ObservationWindowInput, WindowMetricInput } from './schema/observation.ts';
 
@@ -13,17 +14,28 @@ export interface WindowMetric {
   aggregation: Aggregation;
   rolling_window_minutes: number | null;
   comparator: Comparator;
-  target: number;
+  /** Null: held against its baseline alone. With both, both must hold. */
+  target: number | null;
+  baseline?: Baseline | undefined;
   role: 'gate' | 'key' | 'advisory';
   failure_limit: number;
   inconclusive_limit: number;
   consecutive_error_limit: number;
+  /** Passes only if that many ticks in a row passed. It ends nothing early. */
+  consecutive_success_limit?: number | undefined;
   no_data: 'inconclusive' | 'fail' | 'error';
   stale_after_seconds: number;
 }
 
-/** A window with every default filled in: what the workflow runs and the judge reads. */
+/** What is watched, by the name its monitors give it; without one, the landed commit. */
+export interface WindowSubject {
+  kind: 'commit' | 'deployment';
+  revision: string;
+}
+
+/** A window with every default filled in: what the workflow runs and the judge reads. Stored ones may lack later fields. */
 export interface WindowSpec {
+  subject?: WindowSubject | undefined;
   duration_minutes: number;
   initial_delay_seconds: number;
   interval_seconds: number;
@@ -36,6 +48,8 @@ export interface WindowSpec {
   max_extensions: number;
   decision_deadline_minutes: number;
   on_deadline: 'rollback' | 'escalate';
+  /** What other changes inside the window do to its verdict; absent: they are recorded. */
+  confounders?: 'record' | 'extend' | 'block' | undefined;
 }
 
 export interface MetricTarget {
@@ -70,15 +84,18 @@ export function resolveWindow(
     aggregation: metric.aggregation ?? (metric.rolling_window_minutes === undefined ? 'last' : 'avg'),
     rolling_window_minutes: metric.rolling_window_minutes ?? null,
     comparator: metric.comparator,
-    target: metric.target,
+    target: metric.target ?? null,
+    ...(metric.baseline === undefined ? {} : { baseline: metric.baseline }),
     role: metric.role,
     failure_limit: metric.failure_limit,
     inconclusive_limit: metric.inconclusive_limit,
     consecutive_error_limit: metric.consecutive_error_limit,
+    ...(metric.consecutive_success_limit === undefined ? {} : { consecutive_success_limit: metric.consecutive_success_limit }),
     no_data: metric.no_data,
     stale_after_seconds: metric.stale_after_seconds ?? Math.max(5, 3 * interval),
   }));
   return {
+    ...(input?.subject === undefined ? {} : { subject: input.subject }),
     duration_minutes: durationMinutes,
     initial_delay_seconds: input?.initial_delay_seconds ?? Math.min(60, durationSeconds / 10),
     interval_seconds: interval,
@@ -90,6 +107,7 @@ export function resolveWindow(
     max_extensions: input?.max_extensions ?? 2,
     decision_deadline_minutes: input?.decision_deadline_minutes ?? 240,
     on_deadline: input?.on_deadline ?? 'rollback',
+    confounders: input?.confounders ?? 'record',
   };
 }
 

@@ -80,3 +80,17 @@ test('a window without metrics is labelled unobserved, gives its reason, and pas
   expect(judge(spec, [], t0, endOf(spec))).toMatchObject({ verdict: 'PASSED', unobserved: true, reason: 'unobserved: a change of comments' });
   expect(verdictOf(tenTicks(), 'pppppppppp').unobserved).toBe(false);
 });
+
+test.each<[string, number, string, Verdict]>([
+  ['three in a row where three are asked for', 3, 'pppfpfpfpf', 'PASSED'],
+  ['two in a row where three are asked for', 3, 'ppfppfppfp', 'INCONCLUSIVE'],
+  ['a tick without a sample ends the run', 5, 'pppp.pppp.', 'INCONCLUSIVE'],
+  ['all of them', 10, 'pppppppppp', 'PASSED'],
+])('consecutive_success_limit: %s', (_, limit, text, verdict) => {
+  expect(verdictOf(tenTicks({ consecutive_success_limit: limit, failure_limit: 5 }), text).verdict).toBe(verdict);
+});
+
+test('consecutive successes end nothing early', () => {
+  const spec = tenTicks({ consecutive_success_limit: 2 });
+  expect(judge(spec, samplesOf('ppppppppp'), t0, endOf(spec) - 1).verdict).toBe('RUNNING');
+});

@@ -21,7 +21,7 @@ test.each([
 test('everything unsaid has the documented default', () => {
   expect(resolveWindow(30, undefined, [target])).toEqual({
     duration_minutes: 30, initial_delay_seconds: 60, interval_seconds: 30, min_samples: 3, min_coverage: 0.8, reason: null,
-    on_inconclusive: 'hold', max_extensions: 2, decision_deadline_minutes: 240, on_deadline: 'rollback',
+    on_inconclusive: 'hold', max_extensions: 2, decision_deadline_minutes: 240, on_deadline: 'rollback', confounders: 'record',
     metrics: [{
       metric_id: 'latency', aggregation: 'last', rolling_window_minutes: null, comparator: '<', target: 100, role: 'gate',
       failure_limit: 0, inconclusive_limit: 2, consecutive_error_limit: 4, no_data: 'inconclusive', stale_after_seconds: 90,
@@ -32,9 +32,11 @@ test('everything unsaid has the documented default', () => {
 test('what is said stays as it is said', () => {
   const input = observationWindowSchema.parse({
     initial_delay_seconds: 0, interval_seconds: 7, min_samples: 9, min_coverage: 0.5, reason: 'why', on_inconclusive: 'rollback',
-    max_extensions: 0, decision_deadline_minutes: 5, on_deadline: 'escalate',
+    max_extensions: 0, decision_deadline_minutes: 5, on_deadline: 'escalate', confounders: 'block',
+    subject: { kind: 'deployment', revision: 'shop 7' },
     metrics: [{ ...target, aggregation: 'p99', rolling_window_minutes: 2, role: 'key', failure_limit: 1, inconclusive_limit: 0,
-      consecutive_error_limit: 0, no_data: 'fail', stale_after_seconds: 1 }],
+      baseline: { kind: 'peer', peer_metric_id: 'canary', max_ratio: 1.1, min_effect: 2, min_n: 4 },
+      consecutive_error_limit: 0, consecutive_success_limit: 3, no_data: 'fail', stale_after_seconds: 1 }],
   });
   expect(resolveWindow(3, input, [])).toEqual({ ...input, duration_minutes: 3 });
 });

@@ -23,7 +23,7 @@ export const tenTicks = (metric: Partial<WindowMetric> = {}, more: Partial<Windo
 });
 
 export const sample = (tick: number, kind: SampleKind, metricId = 'latency'): Sample =>
-  ({ metric_id: metricId, tick, at: t0 + (tick + 1) * 60_000, kind, value: null, reason: kind });
+  ({ metric_id: metricId, tick, at: t0 + (tick + 1) * 60_000, kind, value: null, reason: kind === 'PASS' ? null : kind });
 
 const letters = { p: 'PASS', f: 'FAIL', i: 'INCONCLUSIVE', e: 'ERROR', n: 'NO_DATA', s: 'STALE', w: 'WRONG_REVISION', m: 'MISSED' } as const;
 
