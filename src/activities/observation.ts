@@ -2,7 +2,8 @@
 import { aggregate } from '../domain/aggregate.ts';
 import type { BaselineFigure } from '../domain/baseline.ts';
 import { classify, type Reading, type Sample, type WindowVerdict } from '../domain/judge.ts';
-import { windowEnd, type Aggregation, type WindowMetric, type WindowSpec } from '../domain/observation.ts';
+import { windowEnd, type WindowMetric, type WindowSpec } from '../domain/observation.ts';
+import type { CatalogMetric } from '../domain/metric.ts';
 import type { EvidenceRef } from '../domain/stages.ts';
 import { evidence } from '../store/artifacts.ts';
 import { createCatalog } from '../store/catalog.ts';
@@ -101,12 +102,17 @@ export const observationActivities = (deps: ActivityDeps) => {
 };
 
 /** What is looked at, and how it becomes one figure. */
-type Watched = Pick<WindowMetric, 'metric_id' | 'rolling_window_minutes'> & { aggregation: Aggregation };
+type Watched = Pick<WindowMetric, 'metric_id' | 'rolling_window_minutes' | 'aggregation'>;
 
 /** One reading, with the number of samples in it: what the source says now, or what was pushed up to this tick. */
 async function read(deps: ActivityDeps, metric: Watched, input: TickInput, revision: string): Promise<{ reading: Reading; n: number }> {
   const failed = (reason: string) => ({ reading: { kind: 'error' as const, reason }, n: 0 });
-  const entry = await createCatalog(deps.config.configFolder, deps.database).find(metric.metric_id);
+  let entry: CatalogMetric | undefined;
+  try {
+    entry = await createCatalog(deps.config.configFolder, deps.database).find(metric.metric_id);
+  } catch (error) {
+    return failed((error as Error).message.slice(0, 300));
+  }
   if (entry === undefined) return failed('the metric is no longer in the catalog');
   if (entry.source.kind !== 'push') {
     try {

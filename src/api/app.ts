@@ -20,6 +20,7 @@ import { artifactRoutes } from './routes/artifacts.ts';
 import { governanceRoutes } from './routes/governance.ts';
 import { missionRoutes } from './routes/missions.ts';
 import { notificationRoutes } from './routes/notifications.ts';
+import { observationRoutes } from './routes/observation.ts';
 import { registryRoutes } from './routes/registry.ts';
 import { healingRoutes } from './routes/healing.ts';
 import { healthRoutes, statusRoutes } from './routes/status.ts';
@@ -82,6 +83,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(async (scope) => {
     await scope.register(statusRoutes(deps));
     await scope.register(missionRoutes(deps));
+    await scope.register(observationRoutes(deps));
     await scope.register(approvalRoutes(deps));
     await scope.register(registryRoutes(deps));
     await scope.register(governanceRoutes(deps));

@@ -37,7 +37,7 @@ export async function observationWindow(input: ObservationInput): Promise<Observ
     const at = ticks[tick]!;
     if (at > Date.now()) await sleep(at - Date.now());
     latest = await main.sampleTick({
-      mission_id, window, tick, at, t0, spec, landed_at: input.landed_at, revision: input.revision, author: input.author,
+      mission_id, window, tick, at, t0, spec, ...of(input),
       // The grid does not drift: a tick whose whole interval passed while nobody ran is missed, not moved.
       missed: Date.now() > at + spec.interval_seconds * 1_000,
     });
@@ -48,9 +48,12 @@ export async function observationWindow(input: ObservationInput): Promise<Observ
   }
   const end = windowEnd(spec, t0);
   if (end > Date.now()) await sleep(end - Date.now());
-  return close(input, await main.judgeWindow({ mission_id, window, spec, t0 }));
+  return close(input, await main.judgeWindow({ mission_id, window, spec, t0, ...of(input) }));
 }
 
-async function close({ mission_id, spec, revision }: ObservationInput, verdict: WindowVerdict): Promise<ObservationResult> {
-  return { verdict, evidence: await main.closeWindow({ mission_id, spec, verdict, revision }) };
+const of = ({ landed_at, revision, author }: ObservationInput) => ({ landed_at, revision, author });
+
+async function close(input: ObservationInput, verdict: WindowVerdict): Promise<ObservationResult> {
+  const { mission_id, spec, window, t0 } = input;
+  return { verdict, evidence: await main.closeWindow({ mission_id, spec, window, t0, verdict, ...of(input) }) };
 }

@@ -26,6 +26,8 @@ export interface Observed {
   unobserved: boolean;
   reason: string;
   evidence: EvidenceRef[];
+  /** Other changes fell into the window, and its spec asks for another one. */
+  again?: boolean;
 }
 
 export interface Observation {
@@ -63,10 +65,13 @@ export function openObservation(mission: Mission<MissionPackage>, specOf: () => 
     const spec = specOf();
     // A wait that led here has ended: whoever looks now sees that it is watched, not held.
     await mission.flush();
+    const of = {
+      mission_id, spec, t0: Date.now(), landed_at: landedAt, revision, author: created_by, window: windows,
+    };
     const scope = new CancellationScope();
     const running = scope.run(() => executeChild(observationWindow, {
       workflowId: `${mission_id}:observation:${windows}`,
-      args: [{ mission_id, spec, t0: Date.now(), landed_at: landedAt, revision, author: created_by, window: windows, next_tick: 0 }],
+      args: [{ ...of, next_tick: 0 }],
       workflowTaskTimeout: '3s',
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -85,7 +90,7 @@ export function openObservation(mission: Mission<MissionPackage>, specOf: () => 
       if (isCancellation(error) && aborted !== null) throw new MissionAborted(aborted);
       if (!isCancellation(error) || decision?.decision !== 'rollback') throw error;
       const evidence = await main.closeWindow({
-        mission_id, spec, revision,
+        ...of, judged_by: 'person',
         verdict: { verdict: 'FAILED', unobserved: false, reason: decidedReason(decision), metrics: [] },
       });
       return { verdict: 'FAILED', unobserved: false, reason: decidedReason(decision), evidence };
@@ -103,7 +108,7 @@ export function openObservation(mission: Mission<MissionPackage>, specOf: () => 
       if (asked) decision = null;
       const undecided = observed.verdict === 'INCONCLUSIVE' || observed.verdict === 'ERROR';
       const spec = specOf();
-      const byItself = undecided && spec.on_inconclusive === 'extend' && windows <= spec.max_extensions;
+      const byItself = ((undecided && spec.on_inconclusive === 'extend') || observed.again === true) && windows <= spec.max_extensions;
       if (observed.verdict === 'FAILED' || !(asked || byItself)) return observed;
     }
   }
@@ -140,5 +145,7 @@ const decidedReason = ({ principal, decision, reason }: messages.ObservationDeci
 
 function ofWindow({ verdict, evidence }: ObservationResult): Observed {
   if (verdict.verdict === 'RUNNING') throw ApplicationFailure.nonRetryable('the window ended without a verdict', 'INTERNAL');
-  return { verdict: verdict.verdict, unobserved: verdict.unobserved, reason: verdict.reason, evidence };
+  return {
+    verdict: verdict.verdict, unobserved: verdict.unobserved, reason: verdict.reason, evidence, again: verdict.confounded === 'extend',
+  };
 }

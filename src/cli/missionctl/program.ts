@@ -10,6 +10,7 @@ import { keyCommand } from './commands/key.ts';
 import { metricCommand } from './commands/metric.ts';
 import { missionCommand } from './commands/mission.ts';
 import { notificationsCommand } from './commands/notifications.ts';
+import { replayWindowCommand } from './commands/replay-window.ts';
 import { repositoryCommand } from './commands/repository.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
@@ -31,6 +32,8 @@ export function createProgram(): Command {
     startCommand('start'), startCommand('demo'), missionCommand(), repositoryCommand(), approvalsCommand(), decideCommand('approve'),
     decideCommand('reject'), capaCommand(), healCommand(), playbookCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
     decideCommand('reject'), capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), statusCommand(), doctorCommand(),
+    startCommand('start'), startCommand('demo'), missionCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(), decideCommand('approve'),
+    decideCommand('reject'), capaCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);
   settle(program);
   return program;
