@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { briefText, type CommandAgent, type EarlierAttempt } from '../domain/agent.ts';
+import type { Usage } from '../domain/budget.ts';
 import type { CommitRef, Work } from '../domain/coding.ts';
 import type { CommandSpec } from '../domain/commands.ts';
 import type { MissionPackage, PatchCandidate } from '../domain/mission-package.ts';
@@ -10,6 +11,7 @@ import type { StageOutcome } from '../domain/stages.ts';
 import { evidence } from '../store/artifacts.ts';
 import { findCommandAgent } from '../store/agents.ts';
 import { once } from '../store/effects.ts';
+import { readUsage, usageEvidence } from './agent-usage.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { prepareWorktree } from './workspace.ts';
@@ -28,6 +30,8 @@ export interface AgentResult extends StageOutcome {
   candidate: PatchCandidate | null;
   /** How long the agent ran: what its budget is reckoned by. */
   duration_ms: number;
+  /** What the agent says that it used. Absent from attempts that ran before anybody asked. */
+  usage?: Usage;
 }
 
 /** How much of a failed run's output an agent is shown: its end. */
@@ -50,7 +54,8 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
   const { agent } = input;
   const brief = await writeBrief(deps, input);
   const briefFile = join(config.home, 'scratch', `brief-${randomUUID()}.md`);
-  await writeFile(briefFile, brief, { mode: 0o600 });
+  const usageFile = join(config.home, 'scratch', `usage-${randomUUID()}.json`);
+  await Promise.all([writeFile(briefFile, brief, { mode: 0o600 }), writeFile(usageFile, '', { mode: 0o600 })]);
   try {
     const { path } = await prepareWorktree(deps, input.repository_id, input.mission_id, input.base, input.setup, signal);
     const passed = agent.pass_env.flatMap((name) => {
@@ -60,24 +65,28 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
     const run = await processes.run({
       argv: agent.argv.map((argument) => (argument.startsWith('./') ? join(config.configFolder, argument) : argument)),
       cwd: path, marker: input.mission_id, timeout_seconds: agent.timeout_seconds, network: agent.network, signal,
-      env: { ...Object.fromEntries(passed), MISSION_BRIEF: briefFile },
+      env: { ...Object.fromEntries(passed), MISSION_BRIEF: briefFile, MISSION_USAGE: usageFile },
     });
     const log = await artifacts.putFile(run.output_file, 'text/plain');
+    const claim = await readUsage(usageFile);
+    const { usage } = claim;
     const kept = [
       evidence('brief', await artifacts.put(brief, 'text/markdown'), `brief of attempt ${input.agent_attempt}`),
       evidence('log', log, `${agent.id}: exit code ${run.exit_code}, ${run.duration_ms} ms`),
+      await usageEvidence(artifacts, agent.id, input.agent_attempt, claim),
     ];
-    if (run.timed_out) return { outcome: 'failed', reason: `${agent.id} ran into its time limit of ${agent.timeout_seconds} s`, evidence: kept, candidate: null, duration_ms: run.duration_ms };
-    if (run.exit_code !== 0) return { outcome: 'failed', reason: `${agent.id} ended with exit code ${run.exit_code}`, evidence: kept, candidate: null, duration_ms: run.duration_ms };
+    const failed = (reason: string): AgentResult => ({ outcome: 'failed', reason, evidence: kept, candidate: null, duration_ms: run.duration_ms, usage });
+    if (run.timed_out) return failed(`${agent.id} ran into its time limit of ${agent.timeout_seconds} s`);
+    if (run.exit_code !== 0) return failed(`${agent.id} ended with exit code ${run.exit_code}`);
     const diff = await changeIn(deps, path, input.base.commit);
-    if (diff.length === 0) return { outcome: 'failed', reason: `${agent.id} changed nothing`, evidence: kept, candidate: null, duration_ms: run.duration_ms };
+    if (diff.length === 0) return failed(`${agent.id} changed nothing`);
     const stored = await artifacts.put(diff, 'text/x-diff');
     return {
-      outcome: 'passed', reason: null, evidence: kept, duration_ms: run.duration_ms,
+      outcome: 'passed', reason: null, evidence: kept, duration_ms: run.duration_ms, usage,
       candidate: { kind: 'diff', artifact: stored.sha256, size_bytes: stored.size_bytes },
     };
   } finally {
-    await rm(briefFile, { force: true });
+    await Promise.all([briefFile, usageFile].map((path) => rm(path, { force: true, recursive: true })));
   }
 }
 

@@ -37,6 +37,7 @@ export const missionSchema = z.looseObject({
   mission_id: z.string(), mission_type: z.enum(missionTypes), title: z.string(), subsystem_id: z.string(),
   severity: z.enum(severities), status: z.enum(missionStatuses), outcome: nullable(z.enum(missionOutcomes)),
   stage: nullable(z.enum(stageNames)), progress: z.number().int(), paused: z.boolean(), waiting_on: nullable(waitingSchema),
+  tokens: z.number().int(), cost_micro_usd: z.number().int(), usage_unreported: z.number().int(),
   landed_commit: nullable(z.string()), landed_tree: nullable(z.string()), capa_id: nullable(z.string()),
   ended_reason: nullable(z.string()), created_by: z.string(), created_at: time, updated_at: time,
   links: z.object({ temporal: nullable(z.string()), commit: nullable(z.string()) }),

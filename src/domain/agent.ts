@@ -10,6 +10,11 @@ export interface CommandAgent {
   max_attempts: number;
   /** How long all its attempts at one mission may run together; null: only the attempts are counted. */
   budget_seconds: number | null;
+  /** What all its attempts at one mission may use together, by its own report. Absent from what was read before there were any. */
+  budget_tokens?: number | null;
+  budget_cost_micro_usd?: number | null;
+  /** How long a mission whose budget is used up waits for a person. */
+  budget_deadline_minutes?: number;
 }
 
 /** What an earlier attempt came to, as the agent is told. */

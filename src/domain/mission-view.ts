@@ -13,6 +13,8 @@ export interface MissionState {
   waiting_on: WaitingOn | null;
   tokens: number;
   cost_micro_usd: number;
+  /** Attempts of agents that did not report all they used: the two sums leave those out. */
+  usage_unreported: number;
   landed_commit: string | null;
   landed_tree: string | null;
   capa_id: string | null;

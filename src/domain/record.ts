@@ -5,7 +5,7 @@ import type { NewEvent } from './event.ts';
 import type { StageRecord } from './stages.ts';
 
 /** Only what changed; a field that is absent keeps its value. */
-export type StateChange = Partial<Omit<MissionState, 'updated_at' | 'tokens' | 'cost_micro_usd'>>;
+export type StateChange = Partial<Omit<MissionState, 'updated_at'>>;
 
 export interface MissionRecord {
   mission_id: string;

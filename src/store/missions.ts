@@ -32,7 +32,7 @@ export interface MissionFilter {
 }
 
 const columns = `mission_id, created_seq, package, status, outcome, stage, progress, paused, waiting_on, context,
-  remediation_history, tokens, cost_micro_usd, landed_commit, landed_tree, capa_id, ended_reason, repository_id,
+  remediation_history, tokens, cost_micro_usd, usage_unreported, landed_commit, landed_tree, capa_id, ended_reason, repository_id,
   (SELECT origin FROM repositories r WHERE r.repository_id = missions.repository_id) AS origin,
   execute_requested_at, started_at, ended_at, updated_at`;
 

@@ -30,7 +30,7 @@ export function openJournal(missionId: string): Journal {
   const remediation: RemediationEvent[] = [];
   const state: Omit<MissionState, 'updated_at'> = {
     status: 'open', outcome: null, stage: null, progress: 0, paused: false, waiting_on: null, tokens: 0,
-    cost_micro_usd: 0, landed_commit: null, landed_tree: null, capa_id: null, ended_reason: null,
+    cost_micro_usd: 0, usage_unreported: 0, landed_commit: null, landed_tree: null, capa_id: null, ended_reason: null,
     started_at: null, ended_at: null,
   };
 

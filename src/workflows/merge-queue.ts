@@ -2,7 +2,7 @@
  * The merge queue of one branch: landings one after the other, reverts first, then severity, then arrival.
  * It ends when nothing waits; the next landing's signal starts it again, so its history stays short.
  */
-import { ActivityFailure, continueAsNew, defineQuery, getExternalWorkflowHandle, log, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure, continueAsNew, defineQuery, getExternalWorkflowHandle, log, patched, setHandler, workflowInfo } from '@temporalio/workflow';
 import { nextInQueue, type LandingRequest, type LandingResult } from '../domain/landing.ts';
 import { severityRank } from '../domain/mission.ts';
 import { onHost } from './activities.ts';
@@ -20,11 +20,14 @@ export const queueState = defineQuery<{ waiting: LandingRequest[]; current: Land
 
 const maxTries = 3;
 const answersKept = 50;
+/** Then a new run begins: a history of some thousand events replays slowly, one of 50 landings has about that many. */
+const landingsPerRun = 50;
 
 export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   const waiting = [...input.waiting];
   const done = [...input.done];
   let current: LandingRequest | null = null;
+  let landings = 0;
 
   setHandler(queueState, () => ({ waiting, current }));
   setHandler(messages.enqueueLanding, (request) => {
@@ -42,7 +45,9 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
     done.splice(0, Math.max(0, done.length - answersKept));
     await answer(next, result);
     current = null;
-    if (workflowInfo().continueAsNewSuggested && waiting.length > 0) {
+    landings += 1;
+    const long = workflowInfo().continueAsNewSuggested || (landings >= landingsPerRun && patched('landings-per-run'));
+    if (long && waiting.length > 0) {
       await continueAsNew<typeof mergeQueue>({ ...input, waiting, done });
     }
   }

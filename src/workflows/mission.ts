@@ -37,7 +37,7 @@ export interface Mission<Package extends MissionPackage = CodingPackage> extends
   /** Waits visibly for what is under way and past recall: an abort takes effect afterwards. */
   waitThrough(on: WaitReason, ready: () => boolean): Promise<void>;
   /** Waits as `wait` does, for an operator's `retry` or the given time, whichever comes first. */
-  waitForRetry(on: WaitReason, timeoutMs: number): Promise<void>;
+  waitForRetry(on: WaitReason, timeoutMs: number): Promise<'ready' | 'deadline'>;
   /** Why the mission is being aborted, or null. */
   abortReason(): string | null;
 }
@@ -235,7 +235,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
     validator(input) {
       checkFresh(input);
       const kind = state.waiting_on?.kind;
-      if (kind !== 'operator' && kind !== 'landing' && kind !== 'agent') {
+      if (kind !== 'operator' && kind !== 'landing' && kind !== 'agent' && kind !== 'budget') {
         refuse('MISSION_NOT_WAITING', `${missionId} waits for ${kind ?? 'nothing'}; there is nothing to retry`);
       }
     },
@@ -250,7 +250,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
     },
     async waitForRetry(on, timeoutMs) {
       retryRequested = false;
-      await wait(on, () => retryRequested, timeoutMs);
+      return wait(on, () => retryRequested, timeoutMs);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { CommandAgent, EarlierAttempt } from '../domain/agent.ts';
 import type { AppliedCandidate, CommitRef, FrozenContext, TestsResult } from '../domain/coding.ts';
 import { codingStages } from '../domain/stages.ts';
 import { onHost, record } from './activities.ts';
+import { openBudget } from './budget.ts';
 import { commitMessage } from './landing.ts';
 import type { Mission } from './mission.ts';
 
@@ -32,6 +33,7 @@ export function openProving(mission: Mission, host: string, context: FrozenConte
   let agent: CommandAgent | null | undefined;
   let turn = 0;
   let spentMs = 0;
+  const budget = openBudget(mission);
 
   function failed(reason: string): void {
     const log = mission.stages.findLast((stage) => stage.status === 'failed')?.evidence.find((item) => item.kind === 'log');
@@ -42,12 +44,19 @@ export function openProving(mission: Mission, host: string, context: FrozenConte
   async function agentTurn(by: CommandAgent): Promise<Proven | string> {
     turn += 1;
     return prove(mission, host, context, failures.length + 1, async (attempt) => {
-      const result = await onHost(host).runAgent({
-        mission_id: mission.package.mission_id, attempt, repository_id: mission.package.workspace.repository_id, agent: by,
-        base: context.base, setup: context.settings.commands.setup ?? null, mission: mission.package, agent_attempt: turn, earlier: failures,
-      });
-      spentMs += result.duration_ms;
-      return result;
+      let usage: AgentResult['usage'];
+      try {
+        const result = await onHost(host).runAgent({
+          mission_id: mission.package.mission_id, attempt, repository_id: mission.package.workspace.repository_id, agent: by,
+          base: context.base, setup: context.settings.commands.setup ?? null, mission: mission.package, agent_attempt: turn, earlier: failures,
+        });
+        spentMs += result.duration_ms;
+        usage = result.usage;
+        return result;
+      } finally {
+        // An attempt that was interrupted used something, too; how much, nobody knows.
+        budget.account(by, usage);
+      }
     });
   }
 
@@ -67,6 +76,7 @@ export function openProving(mission: Mission, host: string, context: FrozenConte
         if (agent.budget_seconds !== null && spentMs >= agent.budget_seconds * 1_000) {
           return `${agent.id} used up its budget of ${agent.budget_seconds} s: ${nothingProved(failures)}`;
         }
+        if (!await budget.allows(agent)) return `the budget is used up, and nobody let ${agent.id} go on: ${nothingProved(failures)}`;
         const before = turn === 0 ? undefined : failures.at(-1)?.reason;
         const result = await agentTurn(agent);
         if (typeof result !== 'string') return result;

@@ -9,5 +9,8 @@ export const agentsSchema = z.strictObject({
     pass_env: z.array(z.string().regex(/^[A-Za-z_]\w*$/, 'a variable name')).max(50).default([]),
     max_attempts: z.number().int().min(1).max(20).default(3),
     budget_seconds: z.number().positive().max(604_800).nullable().default(null),
+    budget_tokens: z.number().int().min(0).nullable().default(null),
+    budget_cost_micro_usd: z.number().int().min(0).nullable().default(null),
+    budget_deadline_minutes: z.number().positive().max(10_080).default(1_440),
   })),
 });
