@@ -2,7 +2,7 @@
 import { actorOf, type Principal } from '../domain/actor.ts';
 import { noSubject } from '../domain/event.ts';
 import type { MissionPackage, PatchCandidate } from '../domain/mission-package.ts';
-import { resolveWindow, tickTimes, type MetricTarget } from '../domain/observation.ts';
+import { resolveWindow, whatCannotPass } from '../domain/observation.ts';
 import type { CreateMission } from '../domain/schema/mission-package.ts';
 import { digestOf } from '../ledger/canonical.ts';
 import { insertEvents } from '../store/events.ts';
@@ -172,7 +172,9 @@ function refuseContradictions(body: CreateMission): void {
   if (window?.interval_seconds !== undefined && seconds / window.interval_seconds > maxTicks) {
     refuse('acceptance_criteria.observation_window.interval_seconds', `is too short: the window would have more than ${maxTicks} samples of each metric`);
   } else {
-    errors.push(...windowThatCannotPass(seconds / 60, window, targets));
+    for (const { path, message } of whatCannotPass(resolveWindow(seconds / 60, window, targets))) {
+      refuse(`acceptance_criteria.observation_window.${path}`, message);
+    }
   }
   if (body.workspace_repo_path !== undefined && body.workspace?.repo_path !== undefined) refuse('workspace_repo_path', 'workspace.repo_path is given too');
   if (body.workspace_branch !== undefined && body.workspace?.working_branch !== undefined) refuse('workspace_branch', 'workspace.working_branch is given too');
@@ -181,22 +183,6 @@ function refuseContradictions(body: CreateMission): void {
     refuse('workspace.patch_candidates', 'give a candidate, or name an agent in assigned_to', 'CANDIDATE_MISSING');
   }
   if (errors.length > 0) throw new Problem(422, code, errors.map((e) => `${e.path}: ${e.message}`).join('; '), errors);
-}
-
-/** A window that could never pass is a mistake to be told of now, not after its end. */
-function windowThatCannotPass(
-  minutes: number, window: CreateMission['acceptance_criteria']['observation_window'], targets: readonly MetricTarget[],
-): FieldError[] {
-  const spec = resolveWindow(minutes, window, targets);
-  if (spec.metrics === 'none') return [];
-  const path = 'acceptance_criteria.observation_window';
-  const ticks = tickTimes(spec, 0).length;
-  return [
-    ...(ticks < spec.min_samples
-      ? [{ path: `${path}.min_samples`, message: `is ${spec.min_samples}, and the window has only ${ticks} ticks: it could never pass` }] : []),
-    ...spec.metrics.flatMap(({ consecutive_success_limit: limit = 0 }, i) => (ticks < limit
-      ? [{ path: `${path}.metrics.${i}.consecutive_success_limit`, message: `is ${limit}, and the window has only ${ticks} ticks` }] : [])),
-  ];
 }
 
 async function refuseUnknownMetrics(deps: ApiDeps, body: CreateMission): Promise<void> {

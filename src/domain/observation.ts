@@ -126,3 +126,15 @@ export function tickTimes(spec: WindowSpec, t0: number): number[] {
   const count = Math.max(0, Math.floor(room / step + 1e-9) + 1);
   return Array.from({ length: count }, (_, k) => first + k * step);
 }
+
+/** Why a window could never pass, by field: a mistake to be told of before it begins, not after its end. */
+export function whatCannotPass(spec: WindowSpec): { path: string; message: string }[] {
+  if (spec.metrics === 'none') return [];
+  const ticks = tickTimes(spec, 0).length;
+  return [
+    ...(ticks < spec.min_samples
+      ? [{ path: 'min_samples', message: `is ${spec.min_samples}, and the window has only ${ticks} ticks: it could never pass` }] : []),
+    ...spec.metrics.flatMap(({ consecutive_success_limit: limit = 0 }, i) => (ticks < limit
+      ? [{ path: `metrics.${i}.consecutive_success_limit`, message: `is ${limit}, and the window has only ${ticks} ticks: it could never pass` }] : [])),
+  ];
+}

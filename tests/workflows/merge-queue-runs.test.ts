@@ -22,7 +22,7 @@ test('a queue with more landings than one run holds goes on in a second run, wit
   const mission = await system.whenEnded((await system.send(repository, [repository.diff(fixedAdd)])).mission_id);
   const request = await landingAskedBy(mission.mission_id);
   // The same commit, asked for again and again: whatever is not recognised would be a second one.
-  const waiting = Array.from({ length: 52 }, (_, i) => ({ ...request, request_id: `${request.request_id}:${i}` }));
+  const waiting = Array.from({ length: 27 }, (_, i) => ({ ...request, request_id: `${request.request_id}:${i}` }));
   const queue = await system.temporal.workflow.start('mergeQueue', {
     workflowId: mergeQueueId(request.repository_id, 'main'), taskQueue: 'mission-control', workflowTaskTimeout: '10s',
     args: [{ repository_id: request.repository_id, target_branch: 'main', waiting, done: [] }],
@@ -35,7 +35,7 @@ test('a queue with more landings than one run holds goes on in a second run, wit
 
   const landings = async (runId: string): Promise<number> => (await runOf(runId).fetchHistory()).events!
     .filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'land').length;
-  expect(await Promise.all([queue.firstExecutionRunId, last.runId].map(landings))).toEqual([50, 2]);
+  expect(await Promise.all([queue.firstExecutionRunId, last.runId].map(landings))).toEqual([25, 2]);
   expect(repository.tip()).toBe(mission.landed_commit);
   expect(repository.log()).toHaveLength(2);
 }, 120_000);
