@@ -36,7 +36,8 @@ export async function judgeStored(deps: ActivityDeps, { mission_id, window, spec
     const confounders = [...row.confounders, ...fresh];
     const samples = await windowSamples(query, mission_id, window);
     const verdict = withConfounders(spec, judge(spec, samples, t0, now), confounders);
-    await saveVerdict(query, mission_id, window, confounders, verdict.verdict === 'RUNNING' ? null : verdict);
+    const ended = verdict.verdict === 'RUNNING' ? null : verdict;
+    if (ended !== null || fresh.length > 0) await saveVerdict(query, mission_id, window, confounders, ended);
 
     const event = (type: EventType, key: string, payload: Record<string, unknown>): NewEvent => ({
       type, actor: systemActor('worker'), payload: { window, ...payload }, idempotency_key: `${mission_id}:observation:${window}:${key}`,
