@@ -1,4 +1,5 @@
 import { agentActivities } from './agent.ts';
+import { capaActivities } from './capa.ts';
 import { checkActivities } from './checks.ts';
 import { contextActivities } from './context.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -26,6 +27,7 @@ const all = (deps: ActivityDeps) => ({
   ...healingActivities(deps),
   ...healingRecordActivities(deps),
   ...notificationActivities(deps),
+  ...capaActivities(deps),
 });
 
 export type Activities = ReturnType<typeof all>;

@@ -11,6 +11,8 @@ import { saveApproval } from '../store/approvals.ts';
 import { openCapa } from '../store/capas.ts';
 import { applyRecord, dependenciesOf, runningDependents, unstartedMissions } from '../store/missions.ts';
 import { startMission } from '../engine/start-mission.ts';
+import { tellCapa } from '../engine/tell-capa.ts';
+import { tellUntold } from './capa.ts';
 import type { ActivityDeps } from './deps.ts';
 
 export interface CapaRequest {
@@ -40,11 +42,14 @@ export const recordActivities = ({ database, temporal, hostQueue, logger }: Acti
 
   /** Opens a CAPA once for its key. */
   async openCapaOnce(input: CapaRequest): Promise<string> {
-    return database.transaction(async (query) => {
+    const id = await database.transaction(async (query) => {
       // Two runs of this activity at once would otherwise both open, one of them as a recurrence.
       await query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [input.key]);
       return once(query, `capa:${input.key}`, () => openCapa(query, { ...input, actor: systemActor('worker') }));
     });
+    // The record is what the mission needs; its workflow is started by the reconciler if not now.
+    await tellCapa(temporal, database.query, id).catch((error: Error) => logger.warn({ event: 'capa.not_told', capa_id: id, reason: error.message }));
+    return id;
   },
 
   async dependencies(missionId: string): Promise<{ mission_id: string; status: MissionStatus }[]> {
@@ -74,7 +79,7 @@ export const recordActivities = ({ database, temporal, hostQueue, logger }: Acti
     });
   },
 
-  /** Starts what was asked for and not started: what a crash between row and start left behind. */
+  /** Starts what was asked for and not started, missions and CAPA records: what a crash between row and start left behind. */
   async startUnstarted(): Promise<number> {
     const missions = await unstartedMissions(database.query, 100);
     let started = 0;
@@ -87,6 +92,6 @@ export const recordActivities = ({ database, temporal, hostQueue, logger }: Acti
       }
     }
     if (started > 0) logger.info({ event: 'missions.reconciled', started });
-    return started;
+    return started + await tellUntold({ database, temporal });
   },
 });

@@ -17,6 +17,7 @@ import { registerJsonBody } from './json-body.ts';
 import { answerBadBytes, nothingThere, sendProblem } from './problem.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
+import { capaRoutes } from './routes/capa.ts';
 import { governanceRoutes } from './routes/governance.ts';
 import { missionRoutes } from './routes/missions.ts';
 import { notificationRoutes } from './routes/notifications.ts';
@@ -86,6 +87,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     await scope.register(observationRoutes(deps));
     await scope.register(approvalRoutes(deps));
     await scope.register(registryRoutes(deps));
+    await scope.register(capaRoutes(deps));
     await scope.register(governanceRoutes(deps));
     await scope.register(artifactRoutes(deps));
     await scope.register(healingRoutes(deps));

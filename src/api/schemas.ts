@@ -1,7 +1,6 @@
 /** Answers as OpenAPI shows them, and the pieces that requests share. */
 import { z } from 'zod';
 import { approvalStatuses } from '../domain/approval.ts';
-import { capaStates } from '../domain/capa.ts';
 import { missionOutcomes, missionStatuses, missionTypes, severities } from '../domain/mission.ts';
 import { text } from '../domain/schema/text.ts';
 import { healingStages, stageNames, stageStatuses } from '../domain/stages.ts';
@@ -60,12 +59,6 @@ export const approvalSchema = z.object({
 
 export const repositorySchema = z.looseObject({
   repository_id: z.string(), name: z.string(), origin: z.string(), kind: z.enum(['path', 'url']), default_branch: z.string(),
-});
-
-export const capaSchema = z.object({
-  capa_id: z.string(), state: z.enum(capaStates), source: z.string(), fingerprint: z.string(), occurrences: z.number().int(),
-  mission_id: nullable(z.string()), subsystem_id: z.string(), problem_statement: z.string(), evidence: z.array(z.string()),
-  opened_by: z.string(), opened_at: time,
 });
 
 export const keySchema = z.object({

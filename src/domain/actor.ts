@@ -52,6 +52,8 @@ export const permissions = {
   'capa:create': ['operator', 'admin', 'agent'],
   'notification:read': ['viewer', 'operator', 'approver', 'admin'],
   'notification:test': ['operator', 'admin'],
+  'capa:edit': ['operator', 'approver', 'admin', 'agent'],
+  'capa:decide': ['approver', 'admin'],
   'key:manage': ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 export type Permission = keyof typeof permissions;

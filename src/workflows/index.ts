@@ -1,3 +1,4 @@
+export { capa } from './capa.ts';
 export { codingMission } from './coding-mission.ts';
 export { effects } from './effects.ts';
 export { healingMission } from './healing-mission.ts';

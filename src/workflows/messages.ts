@@ -60,3 +60,4 @@ export const concludeEffects = defineSignal<['keep' | 'undo']>('concludeEffects'
 export const effectsDone = defineSignal<[EffectsResult]>('effectsDone');
 /** Who holds a resource: read by whoever waits for it. */
 export const effectsHolder = defineQuery<{ mission_id: string; since: string }>('effectsHolder');
+export const capaChanged = defineSignal('capaChanged');

@@ -28,6 +28,8 @@ const table = `
   capa:create        .      y        .        y     y
   notification:read  y      y        y        y     .
   notification:test  .      y        .        y     .
+  capa:edit          .      y        y        y     y
+  capa:decide        .      .        y        y     .
   key:manage         .      .        .        y     .`;
 const [header = [], ...rows] = table.trim().split('\n').map((line) => line.trim().split(/\s+/));
 const all = Object.keys(permissions) as Permission[];

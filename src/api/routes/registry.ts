@@ -1,4 +1,4 @@
-/** Repositories, keys, metrics and CAPA records: what missions refer to. */
+/** Repositories, keys and metrics: what missions refer to. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { actorOf, principalKinds, roles } from '../../domain/actor.ts';
@@ -7,16 +7,14 @@ import { metricDefinitionSchema, metricIdSchema, observationInputSchema } from '
 import { createRepositorySchema } from '../../domain/schema/repository.ts';
 import { text } from '../../domain/schema/text.ts';
 import { digestOf } from '../../ledger/canonical.ts';
-import { findCapa, listCapas, openCapa } from '../../store/capas.ts';
 import { insertEvents, uuidv7 } from '../../store/events.ts';
 import { addKey, listKeys, newKeyText, revokeKey } from '../../store/keys.ts';
 import { fromDefinition, insertSamples, saveMetric } from '../../store/metrics.ts';
-import { findMission } from '../../store/missions.ts';
 import { listRepositories } from '../../store/repositories.ts';
 import type { ApiDeps } from '../context.ts';
 import { Problem } from '../problem.ts';
 import { createRepository } from '../repositories.ts';
-import { answers, capaSchema, idText, keySchema, limitQuery, listOf, metricSchema, moment, repositorySchema } from '../schemas.ts';
+import { answers, idText, keySchema, listOf, metricSchema, moment, repositorySchema } from '../schemas.ts';
 
 const metricParams = z.strictObject({ metric_id: metricIdSchema });
 const maxSampleAgeMs = 24 * 3_600_000;
@@ -122,42 +120,5 @@ export const registryRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
     await insertSamples(database.query, metric_id, samples, request.principal);
     reply.code(202);
     return { accepted: samples.length };
-  });
-
-  app.get('/capa', {
-    config: { permission: 'capa:read' },
-    schema: { tags: ['capa'], summary: 'CAPA records, newest first', querystring: z.strictObject({ limit: limitQuery }), response: answers(200, listOf(capaSchema)) },
-  }, async (request) => ({ items: await listCapas(database.query, request.query.limit), next_cursor: null }));
-
-  app.get('/capa/:capa_id', {
-    config: { permission: 'capa:read' },
-    schema: { tags: ['capa'], summary: 'One CAPA record', params: z.strictObject({ capa_id: idText }), response: answers(200, capaSchema) },
-  }, async (request) => {
-    const capa = await findCapa(database.query, request.params.capa_id);
-    if (capa === undefined) throw new Problem(404, 'CAPA_NOT_FOUND', `there is no record ${request.params.capa_id}`);
-    return capa;
-  });
-
-  app.post('/capa', {
-    config: { permission: 'capa:create' },
-    schema: {
-      tags: ['capa'], summary: 'Open a CAPA record by hand',
-      body: z.strictObject({
-        subsystem_id: text(200), problem_statement: text(10_000),
-        mission_id: idText.optional(), evidence: z.array(z.string().regex(/^[0-9a-f]{64}$/, 'a hex sha256')).max(200).default([]),
-      }),
-      response: answers(201, capaSchema),
-    },
-  }, async (request, reply) => {
-    const { mission_id = null, ...input } = request.body;
-    if (mission_id !== null && (await findMission(database.query, mission_id)) === undefined) {
-      throw new Problem(422, 'MISSION_NOT_FOUND', `there is no mission ${mission_id}`, [{ path: 'mission_id', message: 'not there' }]);
-    }
-    const id = await database.transaction((query) => openCapa(query, {
-      ...input, mission_id, source: 'manual', fingerprint: `manual:${input.subsystem_id}:${digestOf(input.problem_statement)}`,
-      actor: actorOf(request.principal),
-    }));
-    reply.code(201);
-    return (await findCapa(database.query, id))!;
   });
 };
