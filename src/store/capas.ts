@@ -2,8 +2,9 @@
 import { capaId, emptyRecord, type Capa, type CapaRecord, type CapaSource, type CapaState } from '../domain/capa.ts';
 import { defaultDueDays, firstDueAt } from '../domain/capa-dates.ts';
 import type { TrendInput } from '../domain/capa-trends.ts';
+import type { CapaHistoryEntry } from '../domain/capa-view.ts';
 import type { Actor } from '../domain/actor.ts';
-import { noSubject, type EventSubject, type EventType, type StoredEvent } from '../domain/event.ts';
+import { noSubject, type EventSubject, type EventType } from '../domain/event.ts';
 import { nextNumber } from './counters.ts';
 import type { Query } from './database.ts';
 import { insertEvents } from './events.ts';
@@ -116,8 +117,6 @@ export async function listCapas(
     [limit, filter.state ?? null, filter.subsystem_id ?? null, filter.overdue ?? null, before]);
   return rows.map((row) => ({ ...fromRow(row), created_seq: row.created_seq }));
 }
-
-export type CapaHistoryEntry = Pick<StoredEvent, 'event_id' | 'ts' | 'type' | 'actor' | 'payload'>;
 
 /** The latest `limit` events of a record, oldest first. */
 export async function capaHistory(query: Query, id: string, limit: number): Promise<CapaHistoryEntry[]> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { capaDetailSchema, capaTrendsSchema } from '../../src/api/capa-view.ts';
-import type { CapaView } from '../../src/api/capa-view.ts';
+import { capaDetailSchema, capaTrendsSchema } from '../../src/api/capa-schemas.ts';
+import type { CapaView } from '../../src/domain/capa-view.ts';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import { bringTo, editCapa, moveCapa, openCapa, planOf, readCapa, type CapaPeople } from '../support/capa.ts';
 import { call, changingNothing, expectProblem, type Answer } from '../support/http.ts';
@@ -91,8 +91,10 @@ describe('a stale version', () => {
   test('of ten edits of one version at once, one is made', async () => {
     const { capa_id, version } = await openCapa(people.olga);
     const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => ask('PATCH', `/${capa_id}`, { version, problem_statement: `it is ${i}` }, 'olga', 'operator')));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 9 }, () => 409)]);
-    expect(await readCapa(people.olga, capa_id)).toMatchObject({ version: 2, problem_statement: answers.find(({ status }) => status === 200)?.body['problem_statement'] });
+    const made = answers.filter(({ status }) => status === 200);
+    expect(made).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(9);
+    expect(await readCapa(people.olga, capa_id)).toMatchObject({ version: 2, problem_statement: made[0]?.body['problem_statement'] });
   });
 });
 

@@ -32,7 +32,7 @@ const table = `
 const [, ...rows] = table.trim().split('\n').map((line) => line.trim().split(/\s+/));
 
 test('the table names every field that an edit can have', () => {
-  expect(rows.map(([field]) => field).sort()).toEqual(Object.keys(capaEditSchema.shape).sort());
+  expect(new Set(rows.map(([field]) => field))).toEqual(new Set(Object.keys(capaEditSchema.shape)));
 });
 
 test.each(rows.flatMap(([field, ...marks]) => marks.map((mark, i) => [field as keyof CapaEdit, capaStates[i]!, mark] as const)))(

@@ -1,5 +1,5 @@
 /** A CAPA record's way through its life, as people take it: each step by whom it is for. */
-import type { CapaDetail } from '../../src/api/capa-view.ts';
+import type { CapaDetail } from '../../src/domain/capa-view.ts';
 import type { ApiClient } from '../../src/cli/client.ts';
 import type { CapaState } from '../../src/domain/capa.ts';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CapaDetail } from '../../src/api/capa-view.ts';
+import type { CapaDetail } from '../../src/domain/capa-view.ts';
 import { systemActor } from '../../src/domain/actor.ts';
 import { openCapa as openRow } from '../../src/store/capas.ts';
 import { bringTo, editCapa, moveCapa, openCapa, readCapa, type CapaPeople } from '../support/capa.ts';

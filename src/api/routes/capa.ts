@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { actorOf } from '../../domain/actor.ts';
 import { capaStates } from '../../domain/capa.ts';
 import { trendsOf } from '../../domain/capa-trends.ts';
+import { capaView, type CapaDetail } from '../../domain/capa-view.ts';
 import { capaEditSchema, capaIdSchema, capaMissionSchema, evidenceListSchema } from '../../domain/schema/capa.ts';
 import { text } from '../../domain/schema/text.ts';
 import { digestOf } from '../../ledger/canonical.ts';
 import { capaHistory, capasOpened, findCapa, listCapas, openCapa } from '../../store/capas.ts';
 import { findMission, stagesOf } from '../../store/missions.ts';
 import { missionForCapa } from '../capa-mission.ts';
-import { capaDetailSchema, capaSchema, capaTrendsSchema, capaView, type CapaDetail } from '../capa-view.ts';
+import { capaDetailSchema, capaSchema, capaTrendsSchema } from '../capa-schemas.ts';
 import { capaNotFound, editCapa, moveCapa, tell } from '../change-capa.ts';
 import type { ApiDeps } from '../context.ts';
 import { readCursor, writeCursor } from '../cursor.ts';
@@ -30,7 +31,7 @@ export const capaRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) 
   async function detail(id: string): Promise<CapaDetail> {
     const capa = await findCapa(database.query, id);
     if (capa === undefined) throw capaNotFound(id);
-    return { ...capaView(capa), history: await capaHistory(database.query, id, historyLength) };
+    return { ...capaView(capa, Date.now()), history: await capaHistory(database.query, id, historyLength) };
   }
 
   app.get('/capa', {
@@ -48,7 +49,7 @@ export const capaRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) 
     const rows = await listCapas(database.query, limit + 1, filter, readCursor(cursor, pepper));
     const page = rows.slice(0, limit);
     return {
-      items: page.map(({ created_seq: _seq, ...capa }) => capaView(capa)),
+      items: page.map(({ created_seq: _seq, ...capa }) => capaView(capa, Date.now())),
       next_cursor: rows.length > limit ? writeCursor(page.at(-1)!.created_seq, pepper) : null,
     };
   });

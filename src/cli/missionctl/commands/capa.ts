@@ -1,40 +1,47 @@
 /** `capa`: corrective and preventive action records. */
 import { Command } from 'commander';
-import type { Capa } from '../../../domain/capa.ts';
+import { capaStates } from '../../../domain/capa.ts';
+import type { CapaTrends } from '../../../domain/capa-trends.ts';
+import type { CapaDetail, CapaView } from '../../../domain/capa-view.ts';
 import { apiPath, queryOf, show, withJson, type OutputOptions } from '../answer.ts';
-import { count, id } from '../arguments.ts';
+import { choice, count, filled, id } from '../arguments.ts';
+import { capaPage, capaTable, trendsPage } from '../capa-words.ts';
 import { connect } from '../connection.ts';
-import { safe, safeLines } from '../safe-text.ts';
-import { pairs, short, table } from '../terminal.ts';
-import { ageOf, shortTime } from '../words.ts';
+import { capaEdit } from './capa-edit.ts';
+import { capaMission } from './capa-mission.ts';
+import { capaMove } from './capa-move.ts';
 
 export const capaCommand = (): Command => new Command('capa')
   .description('corrective and preventive action records')
-  .addCommand(withJson(new Command('list')
-    .description('records, newest first')
-    .option('--limit <n>', 'how many, at most 200', count))
-    .action(async ({ limit, ...output }: OutputOptions & { limit?: number }) =>
-      show(output, await connect().send<{ items: Capa[] }>('GET', apiPath('capa') + queryOf({ limit })), capaTable)))
+  .addCommand(list())
   .addCommand(withJson(new Command('show')
-    .description('one record')
+    .description('one record: what is known, what is planned, what is late, who decided what')
     .argument('<capa>', 'record id', id))
     .action(async (record: string, output: OutputOptions) =>
-      show(output, await connect().send<Capa>('GET', apiPath('capa', record)), capaPage)));
+      show(output, await connect().send<CapaDetail>('GET', apiPath('capa', record)), capaPage)))
+  .addCommand(capaEdit())
+  .addCommand(capaMove())
+  .addCommand(capaMission())
+  .addCommand(trends());
 
-const capaTable = ({ items }: { items: Capa[] }): string => (items.length === 0 ? 'no CAPA records' : table(
-  ['record', 'state', 'seen', 'source', 'subsystem', 'mission', 'age', 'problem'],
-  items.map((capa) => [
-    safe(capa.capa_id), capa.state, `${capa.occurrences}×`, safe(capa.source), safe(capa.subsystem_id), safe(capa.mission_id ?? ''),
-    ageOf(capa.opened_at), short(capa.problem_statement),
-  ])));
+interface ListFlags extends OutputOptions { state?: string; subsystem?: string; overdue?: true; limit?: number; cursor?: string }
 
-const capaPage = (capa: Capa): string => [
-  pairs([
-    ['record', safe(capa.capa_id)], ['state', capa.state], ['source', safe(capa.source)], ['seen', `${capa.occurrences}×`],
-    ['subsystem', safe(capa.subsystem_id)], ['mission', capa.mission_id === null ? null : safe(capa.mission_id)],
-    ['opened', `${ageOf(capa.opened_at)} ago (${shortTime(capa.opened_at)}) by ${safe(capa.opened_by)}`],
-    ['fingerprint', safe(capa.fingerprint)],
-  ]),
-  '', ...safeLines(capa.problem_statement),
-  ...(capa.evidence.length === 0 ? [] : ['', 'Evidence (sha256):', ...capa.evidence.map((sha256) => `  ${safe(sha256)}`)]),
-].join('\n');
+const list = (): Command => withJson(new Command('list')
+  .description('records, newest first')
+  .addOption(choice('--state <state>', 'only these', capaStates))
+  .option('--subsystem <id>', 'only of this subsystem', filled)
+  .option('--overdue', 'only those that somebody is late with')
+  .option('--limit <n>', 'how many, at most 200', count)
+  .option('--cursor <cursor>', 'the page that an earlier one named', filled))
+  .action(async ({ state, subsystem, overdue, limit, cursor, ...output }: ListFlags) => {
+    const query = queryOf({ state, subsystem_id: subsystem, overdue: overdue && 'yes', limit, cursor });
+    show(output, await connect().send<{ items: CapaView[]; next_cursor: string | null }>('GET', apiPath('capa') + query), capaTable);
+  });
+
+const trends = (): Command => withJson(new Command('trends')
+  .description('what comes back, what lies around, which plans did not work, where problems come from; of the last 90 days')
+  .option('--from <time>', 'opened since, RFC 3339', filled)
+  .option('--until <time>', 'opened until, RFC 3339', filled)
+  .option('--subsystem <id>', 'only of this subsystem', filled))
+  .action(async ({ from, until, subsystem, ...output }: OutputOptions & { from?: string; until?: string; subsystem?: string }) =>
+    show(output, await connect().send<CapaTrends & { from: string; until: string }>('GET', apiPath('capa', 'trends') + queryOf({ from, until, subsystem_id: subsystem })), trendsPage));

@@ -1,17 +1,7 @@
-/** CAPA records as the API shows them: the record, what is late, and where it can go. */
+/** Answers of the CAPA routes as OpenAPI shows them. */
 import { z } from 'zod';
-import { capaStates, riskScore, type Capa } from '../domain/capa.ts';
-import { overdueDates } from '../domain/capa-dates.ts';
-import { nextStates } from '../domain/capa-transitions.ts';
+import { capaStates } from '../domain/capa.ts';
 import { capaEditSchema } from '../domain/schema/capa.ts';
-import type { CapaHistoryEntry } from '../store/capas.ts';
-
-export const capaView = (capa: Capa, now = Date.now()) => ({
-  ...capa, risk_score: capa.risk === null ? null : riskScore(capa.risk),
-  overdue: overdueDates(capa, now).map(({ what, at, owner }) => ({ what, due_at: at, owner })), next_states: nextStates(capa.state),
-});
-export type CapaView = ReturnType<typeof capaView>;
-export type CapaDetail = CapaView & { history: CapaHistoryEntry[] };
 
 const time = z.iso.datetime();
 const drafted = capaEditSchema.required().shape;
