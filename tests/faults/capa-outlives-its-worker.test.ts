@@ -18,7 +18,7 @@ test('the worker killed before the due dates: what is late is noted once, the ef
   await system.api().put('/mission-control/metrics/fault.capa', { comparator: '<', target: 1 });
   const { capa_id } = await openCapa(people.olga);
   await bringTo(people, capa_id, 'VERIFIED', { metric_id: 'fault.capa' });
-  const due = new Date(Date.now() + 5_000).toISOString();
+  const due = new Date(Date.now() + 8_000).toISOString();
   await editCapa(people.olga, capa_id, { due_at: due, effectiveness_due_at: due, reason: 'test' });
   await moveCapa(people.olga, capa_id, 'EFFECTIVENESS_DUE');
   await system.api().post('/mission-control/metrics/fault.capa/observations', { value: 0, at: due });
