@@ -5,9 +5,10 @@ import * as workflows from '../../src/workflows/index.ts';
 import { workflowsPath } from '../../src/worker/bundle.ts';
 
 test('the workflows bundle, export exactly what starts by name, and carry nothing that does I/O', async () => {
-  expect(Object.keys(workflows).sort()).toEqual(['codingMission', 'effects', 'healingMission', 'mergeQueue', 'observationWindow', 'reconcileMissions']);
-  expect(Object.keys(workflows).sort()).toEqual(['codingMission', 'deliverNotification', 'dispatchNotifications', 'mergeQueue', 'observationWindow', 'reconcileMissions']);
-  expect(Object.keys(workflows).sort()).toEqual(['capa', 'codingMission', 'mergeQueue', 'observationWindow', 'reconcileMissions']);
+  expect(Object.keys(workflows).sort()).toEqual([
+    'capa', 'codingMission', 'deliverNotification', 'dispatchNotifications', 'effects', 'healingMission', 'mergeQueue', 'observationWindow',
+    'reconcileMissions',
+  ]);
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
   const modules = [...code.matchAll(/"\.\/(src|node_modules)\/([^"]+)"/g)].map(([, root, path]) => `${root}/${path}`);
   expect(modules.some((path) => path.startsWith('src/workflows/coding-mission'))).toBe(true);
