@@ -24,7 +24,7 @@ await openHome(config.home);
 
 const database = createDatabase(config.databaseUrl, logger);
 const pepper = await pepperOf(config.home);
-const catalog = createCatalog(config.configFolder, database);
+const catalog = createCatalog(config.configFolder, database, logger);
 // A bad configuration stops the start instead of the first mission.
 await Promise.all([readPolicy(config.configFolder), catalog.fromFile()]);
 await ensureAdminKey(config.home, database, pepper);

@@ -22,12 +22,17 @@ export async function listMetrics(database: Database): Promise<CatalogMetric[]> 
   return rows.map((row) => fromDefinition(row.metric_id, row.definition as unknown as MetricDefinition, 'api'));
 }
 
+/** A definition with every default filled in: five minutes of looking back, and stale after three intervals. */
 export function fromDefinition(
   metricId: string, definition: MetricDefinition, definedBy: CatalogMetric['defined_by'],
 ): CatalogMetric {
+  const { aggregation = 'last', interval_seconds = 30 } = definition;
   return {
     metric_id: metricId, source: definition.source, comparator: definition.comparator, target: definition.target,
     unit: definition.unit, description: definition.description ?? null, subsystem_id: definition.subsystem_id ?? null,
+    aggregation, rolling_window_minutes: aggregation === 'last' ? null : definition.rolling_window_minutes ?? 5,
+    interval_seconds, stale_after_seconds: definition.stale_after_seconds ?? Math.max(5, 3 * interval_seconds),
+    for_seconds: definition.for_seconds ?? 0, severity: definition.severity ?? 'medium', playbooks: definition.playbooks ?? [],
     defined_by: definedBy,
   };
 }

@@ -10,7 +10,7 @@ beforeAll(async () => { db = await copyDatabase(); });
 afterAll(() => db.drop());
 
 const sqlTypes: Record<string, string> = {
-  String: 'text', Int: 'int4', BigInt: 'int8', Float: 'float8', Boolean: 'bool', Json: 'jsonb', DateTime: 'timestamp(3)',
+  String: 'text', Int: 'int4', BigInt: 'int8', Float: 'float8', Boolean: 'bool', Json: 'jsonb', DateTime: 'timestamp(3)', Bytes: 'bytea',
 };
 
 /** `table.column` → `type` or `type?` as prisma/schema.prisma declares it, and `table` → its primary key. */
