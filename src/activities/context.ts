@@ -11,7 +11,7 @@ import { withHeartbeat } from './heartbeat.ts';
 import { readPolicy } from '../store/policy.ts';
 import { readSettings } from './settings.ts';
 
-export const contextActivities = ({ config, database, artifacts, git, mirrors }: ActivityDeps) => ({
+export const contextActivities = ({ config, database, artifacts, catalog, git, mirrors }: ActivityDeps) => ({
   /**
    * Resolves the target's tip, reads commands and protected paths from that commit, freezes policy and baselines.
    * Safe to repeat: reads only, except for the mirror's own fetch.
@@ -25,14 +25,15 @@ export const contextActivities = ({ config, database, artifacts, git, mirrors }:
       const settings = await readSettings(git, mirrors.pathOf(repository.repository_id), base.commit, repository.settings);
       const policy = await readPolicy(config.configFolder);
       const policyDigest = digestOf(policy);
+      const catalogDigest = digestOf(await catalog.fromFile());
       const at = new Date().toISOString();
       const baselines = await Promise.all(input.metric_ids.map(async (metricId) =>
         ({ metric_id: metricId, sample: (await lastSample(database.query, metricId, at)) ?? null })));
       const context = {
         git_sha: base.commit, git_tree: base.tree, branch: input.target_branch,
-        config_hash: `sha256:${digestOf({ settings, policy })}`, env: config.environment, version,
+        config_hash: `sha256:${digestOf({ settings, policy, metrics_catalog: catalogDigest })}`, env: config.environment, version,
       };
-      const record = await artifacts.putJson({ at, repository: repository.name, base, settings, policy, baselines, context });
+      const record = await artifacts.putJson({ at, repository: repository.name, base, settings, policy, metrics_catalog_digest: catalogDigest, baselines, context });
       const moved = input.expected.git_sha !== null && !base.commit.startsWith(input.expected.git_sha);
       return {
         outcome: 'passed',

@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { Artifacts } from '../store/artifacts.ts';
+import type { Catalog } from '../store/catalog.ts';
 import type { Database } from '../store/database.ts';
 import type { Git } from '../git/git.ts';
 import type { Mirrors } from '../git/mirror.ts';
@@ -14,6 +15,8 @@ export interface ActivityDeps {
   logger: Logger;
   database: Database;
   artifacts: Artifacts;
+  /** One for the whole process: it keeps the last good file in force. */
+  catalog: Catalog;
   git: Git;
   mirrors: Mirrors;
   worktrees: Worktrees;

@@ -40,11 +40,12 @@ export class UrlForbidden extends Error {
 
 /**
  * The body of a GET.
+ * @param statuses those whose body is wanted
  * @throws Error saying why: forbidden address, status, redirect, size, time
  */
-export async function fetchText(url: string, policy: EgressPolicy): Promise<string> {
-  const { status, text } = await guardedRequest(url, policy, { method: 'GET', headers: { accept: 'application/json' } });
-  if (status !== 200) throw new BadStatus(status);
+export async function fetchText(url: string, policy: EgressPolicy, statuses: readonly number[] = [200]): Promise<string> {
+  const { status, text } = await guardedRequest(url, policy, { method: 'GET', headers: { accept: 'application/json' } }, statuses);
+  if (!statuses.includes(status)) throw new BadStatus(status);
   return text;
 }
 
@@ -82,7 +83,10 @@ export function guardedLookup(hostname: string, port: string, policy: EgressPoli
 
 interface GuardedRequest { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string }
 
-async function guardedRequest(url: string, policy: EgressPolicy, { method, headers, body }: GuardedRequest): Promise<{ status: number; text: string }> {
+/** @param readable statuses, beside 2xx, whose body is read; of any other only the status is known */
+async function guardedRequest(
+  url: string, policy: EgressPolicy, { method, headers, body }: GuardedRequest, readable: readonly number[] = [],
+): Promise<{ status: number; text: string }> {
   const target = new URL(url);
   if (target.protocol !== 'http:' && target.protocol !== 'https:') throw new UrlForbidden(`${target.protocol} is not http: or https:`);
   if (target.username !== '' || target.password !== '') throw new UrlForbidden('the URL holds a user name or password');
@@ -95,7 +99,7 @@ async function guardedRequest(url: string, policy: EgressPolicy, { method, heade
       method, lookup, signal: AbortSignal.timeout(timeoutMs), headers, agent: false,
     }, (response) => {
       const { statusCode: status = 0 } = response;
-      if (status < 200 || status > 299) {
+      if ((status < 200 || status > 299) && !readable.includes(status)) {
         response.destroy();
         resolve({ status, text: '' });
         return;

@@ -12,6 +12,7 @@ import { landingActivities } from './landing.ts';
 import { notificationActivities } from './notifications.ts';
 import { observationActivities } from './observation.ts';
 import { recordActivities } from './record.ts';
+import { upkeepActivities } from './upkeep.ts';
 import { workspaceActivities } from './workspace.ts';
 
 const all = (deps: ActivityDeps) => ({
@@ -28,6 +29,7 @@ const all = (deps: ActivityDeps) => ({
   ...healingRecordActivities(deps),
   ...notificationActivities(deps),
   ...capaActivities(deps),
+  ...upkeepActivities(deps),
 });
 
 export type Activities = ReturnType<typeof all>;

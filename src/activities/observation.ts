@@ -6,14 +6,13 @@ import { windowEnd, type WindowMetric, type WindowSpec } from '../domain/observa
 import type { CatalogMetric } from '../domain/metric.ts';
 import type { EvidenceRef } from '../domain/stages.ts';
 import { evidence } from '../store/artifacts.ts';
-import { createCatalog } from '../store/catalog.ts';
-import { insertMeasured, samplesBetween } from '../store/metrics.ts';
+import { samplesBetween } from '../store/metrics.ts';
 import { decideWindow, observationWindows, openWindow, type OpenedWindow } from '../store/observation-windows.ts';
 import { readPolicy } from '../store/policy.ts';
 import { saveSamples, windowSamples } from '../store/window-samples.ts';
 import { frozenBaselines } from './baselines.ts';
 import type { ActivityDeps } from './deps.ts';
-import { measure } from './metric-sources.ts';
+import { takeSample } from './metric-sources/read-metric.ts';
 import { configDigest, judgeStored } from './window-verdict.ts';
 
 export interface WindowRef {
@@ -106,25 +105,20 @@ type Watched = Pick<WindowMetric, 'metric_id' | 'rolling_window_minutes' | 'aggr
 
 /** One reading, with the number of samples in it: what the source says now, or what was pushed up to this tick. */
 async function read(deps: ActivityDeps, metric: Watched, input: TickInput, revision: string): Promise<{ reading: Reading; n: number }> {
-  const failed = (reason: string) => ({ reading: { kind: 'error' as const, reason }, n: 0 });
+  const failed = (error: Error): Reading => ({ kind: 'error', reason: error.message.split('\n')[0]!.slice(0, 300) });
   let entry: CatalogMetric | undefined;
   try {
-    entry = await createCatalog(deps.config.configFolder, deps.database).find(metric.metric_id);
+    entry = await deps.catalog.find(metric.metric_id);
   } catch (error) {
-    return failed((error as Error).message.slice(0, 300));
+    return { reading: failed(error as Error), n: 0 };
   }
-  if (entry === undefined) return failed('the metric is no longer in the catalog');
-  if (entry.source.kind !== 'push') {
-    try {
-      const { egress } = await readPolicy(deps.config.configFolder);
-      const value = await measure(deps, entry, egress, `${input.mission_id}:observation`);
-      if (typeof value !== 'number' || !Number.isFinite(value)) return failed(`measured ${(JSON.stringify(value) ?? 'nothing').slice(0, 100)}, which is not a finite number`);
-      await insertMeasured(deps.database.query, metric.metric_id, entry.source.kind, value, new Date(Date.now()).toISOString());
-      // A figure of one moment needs no history; an aggregate is made of what was measured in the window so far.
-      if (metric.aggregation === 'last') return { reading: { kind: 'value', value, at: Date.now(), observed_revision: null }, n: 1 };
-    } catch (error) {
-      return failed((error as Error).message.split('\n')[0]!.slice(0, 300));
-    }
+  if (entry === undefined) return { reading: { kind: 'error', reason: 'the metric is no longer in the catalog' }, n: 0 };
+  const measured = entry;
+  if (measured.source.kind !== 'push') {
+    const taken = await readPolicy(deps.config.configFolder).then(
+      ({ egress }) => takeSample(deps, measured, egress, `${input.mission_id}:observation`), failed);
+    // A figure of one moment needs no history; an aggregate is made of what was measured in the window so far.
+    if (taken.kind !== 'value' || metric.aggregation === 'last') return { reading: taken, n: taken.kind === 'value' ? 1 : 0 };
   }
   return readStored(deps, metric, input, revision, entry.source.kind === 'push' ? input.at : Date.now());
 }

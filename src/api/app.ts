@@ -19,6 +19,7 @@ import { approvalRoutes } from './routes/approvals.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
 import { capaRoutes } from './routes/capa.ts';
 import { governanceRoutes } from './routes/governance.ts';
+import { metricRoutes } from './routes/metrics.ts';
 import { missionRoutes } from './routes/missions.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { observationRoutes } from './routes/observation.ts';
@@ -88,6 +89,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     await scope.register(approvalRoutes(deps));
     await scope.register(registryRoutes(deps));
     await scope.register(capaRoutes(deps));
+    await scope.register(metricRoutes(deps));
     await scope.register(governanceRoutes(deps));
     await scope.register(artifactRoutes(deps));
     await scope.register(healingRoutes(deps));

@@ -84,3 +84,16 @@ export function metricState(
 /** Whether a sample is too old to say anything. A time that is none makes it so. */
 export const isStale = (metric: Pick<CatalogMetric, 'stale_after_seconds'>, at: number, now: number): boolean =>
   !(now - at <= metric.stale_after_seconds * 1_000);
+
+/** A metric of the catalog and where it stands. */
+export interface MetricStanding extends CatalogMetric {
+  /** The figure it is judged by: the last sample, or its aggregation over the rolling window. */
+  value: number | null;
+  last_value: number | null;
+  last_at: string | null;
+  age_seconds: number | null;
+  state: MetricState;
+}
+
+/** The samples of one step of a series. */
+export interface SeriesPoint { at: string; count: number; min: number; max: number; avg: number; p95: number }

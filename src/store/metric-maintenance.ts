@@ -34,9 +34,9 @@ async function rollUp(query: Query, now: number): Promise<number> {
   const until = Math.floor(now / rollupMs) * rollupMs;
   const [edge] = await query<{ first: string | null; last: string | null }>(
     'SELECT (SELECT min(at) FROM metric_samples) AS first, (SELECT max(bucket) FROM metric_rollups) AS last');
-  if (edge?.first == null) return 0;
-  const first = Date.parse(edge.first);
-  const from = edge.last === null ? first : Math.max(first, Date.parse(edge.last) - lateMs);
+  const { first, last } = edge!;
+  if (first === null) return 0;
+  const from = last === null ? Date.parse(first) : Math.max(Date.parse(first), Date.parse(last) - lateMs);
   let rolled = 0;
   // An hour at a time, so that the first run over a fortnight of samples stays small.
   for (let start = Math.floor(from / hourMs) * hourMs; start < until; start += hourMs) {

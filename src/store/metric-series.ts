@@ -3,13 +3,11 @@
  * samples. A sample that arrived late, into a bucket already rolled up, shows after the next upkeep (an hour at most).
  */
 import { aggregate } from '../domain/aggregate.ts';
-import type { CatalogMetric } from '../domain/metric.ts';
+import type { CatalogMetric, SeriesPoint } from '../domain/metric.ts';
 import type { Query } from './database.ts';
 import { rollupMs, summarise } from './metric-bins.ts';
 import { lastSample, type MetricSample } from './metrics.ts';
 import { average, emptySummary, fromStored, merge, percentile, type Summary } from './sketch.ts';
-
-export interface SeriesPoint { at: string; count: number; min: number; max: number; avg: number; p95: number }
 
 /** Points of the buckets that hold samples, `from` and `until` on the grid of `stepMs`; milliseconds since the epoch. */
 export async function series(query: Query, metricId: string, from: number, until: number, stepMs: number): Promise<SeriesPoint[]> {
@@ -71,10 +69,10 @@ async function ends(query: Query, metricId: string, from: number, until: number)
 
 /** Up to where the roll-ups reach, within the window. */
 async function rolledUntil(query: Query, metricId: string, from: number, until: number): Promise<number> {
-  const [row] = await query<{ last: string | null }>(
-    'SELECT max(bucket) AS last FROM metric_rollups WHERE metric_id = $1 AND bucket >= $2 AND bucket <= $3',
+  const [last] = await query<{ bucket: string }>(
+    'SELECT bucket FROM metric_rollups WHERE metric_id = $1 AND bucket >= $2 AND bucket <= $3 ORDER BY bucket DESC LIMIT 1',
     [metricId, iso(from), iso(until - rollupMs)]);
-  return row?.last == null ? from : Date.parse(row.last) + rollupMs;
+  return last === undefined ? from : Date.parse(last.bucket) + rollupMs;
 }
 
 async function rollups(query: Query, metricId: string, from: number, until: number): Promise<{ bucket: number; summary: Summary }[]> {

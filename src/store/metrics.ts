@@ -50,11 +50,13 @@ export async function saveMetric(
   return row!.created ? 'created' : 'updated';
 }
 
-/** A sample that we measured ourselves at a tick of a window. */
-export async function insertMeasured(query: Query, metricId: string, source: string, value: number, at: string): Promise<void> {
+interface MeasuredSample { metric_id: string; source: string; value: number; at: string; raw_digest: string | null }
+
+/** A sample that we measured ourselves. */
+export async function insertMeasured(query: Query, { metric_id, source, value, at, raw_digest }: MeasuredSample): Promise<void> {
   await query(
-    `INSERT INTO metric_samples (metric_id, at, value, source, pushed_by, pushed_role)
-     VALUES ($1, $2, $3, $4, 'mission-control', 'system')`, [metricId, at, value, source]);
+    `INSERT INTO metric_samples (metric_id, at, value, source, raw_digest, pushed_by, pushed_role)
+     VALUES ($1, $2, $3, $4, $5, 'mission-control', 'system')`, [metric_id, at, value, source, raw_digest]);
 }
 
 export async function insertSamples(

@@ -3,13 +3,16 @@ import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@tem
 import type { Duration } from '@temporalio/common';
 import { taskQueue } from '../engine/client.ts';
 
-/** Makes sure that a workflow without arguments runs again and again, one run at a time, and once now. */
-export async function ensureSchedule(temporal: Client, scheduleId: string, workflowType: string, every: Duration): Promise<void> {
+/**
+ * Makes sure that a workflow without arguments runs again and again, one run at a time, and once now. Turns that nobody ran are made
+ * up for within `catchupWindow`.
+ */
+export async function ensureSchedule(temporal: Client, scheduleId: string, workflowType: string, every: Duration, catchupWindow: Duration = '1m'): Promise<void> {
   try {
     await temporal.schedule.create({
       scheduleId,
       spec: { intervals: [{ every }] },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow },
       action: { type: 'startWorkflow', workflowType, taskQueue, args: [], workflowTaskTimeout: '3s' },
       state: { triggerImmediately: true },
     });

@@ -11,6 +11,7 @@ import { connectionOptions, createClient, taskQueue, workspaceQueue } from '../e
 import { hostIdOf } from '../home.ts';
 import type { Logger } from '../log.ts';
 import { createArtifacts } from '../store/artifacts.ts';
+import { createCatalog } from '../store/catalog.ts';
 import { createDatabase } from '../store/database.ts';
 import { announceWorker } from '../store/presence.ts';
 import { ensureSchedule } from './schedules.ts';
@@ -37,6 +38,7 @@ export async function startWorker(
   const activities = createActivities({
     config, logger, database, temporal, hostQueue, git, mirrors,
     artifacts: createArtifacts(config.artifacts, database.query),
+    catalog: createCatalog(config.configFolder, database, logger),
     worktrees: createWorktrees(git, mirrors, database.query, join(config.home, 'worktrees'), hostId),
     processes: createProcessRunner(join(config.home, 'scratch')),
   });
@@ -63,6 +65,7 @@ export async function startWorker(
   ]);
   await ensureSchedule(temporal, 'reconcile-missions', 'reconcileMissions', '30s');
   await ensureSchedule(temporal, 'dispatch-notifications', 'dispatchNotifications', '5s');
+  await ensureSchedule(temporal, 'maintain-metrics', 'maintainMetrics', '1h', '1h');
   const presence = announceWorker(databaseUrl, logger);
 
   const stop = (): void => {

@@ -57,6 +57,12 @@ export const delivery = proxyActivities<Activities>({
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30m', maximumAttempts: 20 },
 });
 
+/** Work on the whole store, minutes at most; the next turn of its schedule does what this one did not. */
+export const upkeep = proxyActivities<Activities>({
+  startToCloseTimeout: '15m', scheduleToCloseTimeout: '50m',
+  retry: { initialInterval: '1s', maximumInterval: '1m', backoffCoefficient: 2, maximumAttempts: 5 },
+});
+
 /** Tidying on a host that may be gone: tried for a while, then left to whoever uses the slot next. */
 export const cleanUp = (taskQueue: string): Activities => proxyActivities<Activities>({
   taskQueue, scheduleToStartTimeout: '1m', startToCloseTimeout: '1m', heartbeatTimeout: '30s',
