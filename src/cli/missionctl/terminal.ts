@@ -16,6 +16,7 @@ const toneOf: Record<string, Style> = {
   passed: 'green', resolved: 'green', healthy: 'green', approved: 'green', ok: 'green',
   failed: 'red', escalated: 'red', unhealthy: 'red', rejected: 'red', fail: 'red', critical: 'red',
   waiting: 'yellow', running: 'cyan', in_progress: 'cyan', observing: 'cyan', aborted: 'yellow', degraded: 'yellow', unknown: 'yellow', warn: 'yellow',
+  breached: 'red', stale: 'yellow', no_data: 'yellow',
   pending: 'gray', skipped: 'gray', superseded: 'gray', expired: 'yellow',
 };
 
