@@ -1,26 +1,29 @@
 /**
  * Stored samples as a series, and as one figure over a window. Whole buckets come from their roll-ups, the rest from the
- * samples. A sample that arrived late, into a bucket already rolled up, shows after the next upkeep (an hour at most).
+ * samples, and so does the last hour: a sample that comes a little late counts at once. One that comes later than that
+ * counts after the next upkeep.
  */
 import { aggregate } from '../domain/aggregate.ts';
 import type { CatalogMetric, SeriesPoint } from '../domain/metric.ts';
 import type { Query } from './database.ts';
 import { rollupMs, summarise } from './metric-bins.ts';
 import { lastSample, type MetricSample } from './metrics.ts';
-import { average, emptySummary, fromStored, merge, percentile, type Summary } from './sketch.ts';
+import { average, emptySummary, merge, mergeStored, percentile, type StoredSummary, type Summary } from './sketch.ts';
+
+const freshMs = 3_600_000;
 
 /** Points of the buckets that hold samples, `from` and `until` on the grid of `stepMs`; milliseconds since the epoch. */
 export async function series(query: Query, metricId: string, from: number, until: number, stepMs: number): Promise<SeriesPoint[]> {
   const byStep = new Map<number, Summary>();
-  const add = (at: number, summary: Summary): void => {
+  const stepOf = (at: number): Summary => {
     const start = Math.floor(at / stepMs) * stepMs;
     const there = byStep.get(start) ?? emptySummary();
-    merge(there, summary);
     byStep.set(start, there);
+    return there;
   };
   const rolled = stepMs % rollupMs === 0 ? await rolledUntil(query, metricId, from, until) : from;
-  for (const { bucket, summary } of await rollups(query, metricId, from, rolled)) add(bucket, summary);
-  for (const { bucket, summary } of await samples(query, metricId, rolled, until, stepMs)) add(bucket, summary);
+  for (const { bucket, stored } of await rollups(query, metricId, from, rolled)) mergeStored(stepOf(bucket), stored);
+  for (const { bucket, summary } of await samples(query, metricId, rolled, until, stepMs)) merge(stepOf(bucket), summary);
   return [...byStep].sort(([a], [b]) => a - b).map(([at, summary]) => ({
     at: new Date(at).toISOString(), count: summary.count, min: summary.min, max: summary.max, avg: average(summary)!, p95: percentile(summary, 0.95)!,
   }));
@@ -31,8 +34,9 @@ export async function summaryBetween(query: Query, metricId: string, from: numbe
   const whole = emptySummary();
   const start = Math.min(until, Math.ceil(from / rollupMs) * rollupMs);
   const rolled = await rolledUntil(query, metricId, start, until);
-  const parts = [await samples(query, metricId, from, start, rollupMs), await rollups(query, metricId, start, rolled), await samples(query, metricId, rolled, until, rollupMs)];
-  for (const { summary } of parts.flat()) merge(whole, summary);
+  for (const { summary } of await samples(query, metricId, from, start, rollupMs)) merge(whole, summary);
+  for (const { stored } of await rollups(query, metricId, start, rolled)) mergeStored(whole, stored);
+  for (const { summary } of await samples(query, metricId, rolled, until, rollupMs)) merge(whole, summary);
   return whole;
 }
 
@@ -67,20 +71,20 @@ async function ends(query: Query, metricId: string, from: number, until: number)
   return [...await end('ASC'), ...await end('DESC')].map(({ value, at }) => ({ value, at: Date.parse(at) }));
 }
 
-/** Up to where the roll-ups reach, within the window. */
+/** Up to where the roll-ups are used, within the window. */
 async function rolledUntil(query: Query, metricId: string, from: number, until: number): Promise<number> {
   const [last] = await query<{ bucket: string }>(
     'SELECT bucket FROM metric_rollups WHERE metric_id = $1 AND bucket >= $2 AND bucket <= $3 ORDER BY bucket DESC LIMIT 1',
-    [metricId, iso(from), iso(until - rollupMs)]);
+    [metricId, iso(from), iso(Math.min(until, Date.now() - freshMs) - rollupMs)]);
   return last === undefined ? from : Date.parse(last.bucket) + rollupMs;
 }
 
-async function rollups(query: Query, metricId: string, from: number, until: number): Promise<{ bucket: number; summary: Summary }[]> {
+async function rollups(query: Query, metricId: string, from: number, until: number): Promise<{ bucket: number; stored: StoredSummary }[]> {
   if (from >= until) return [];
-  const rows = await query<{ bucket: string; count: number; min: number; max: number; sum: number; sketch: Buffer }>(
+  const rows = await query<StoredSummary & { bucket: string }>(
     `SELECT bucket, count, min, max, sum, sketch FROM metric_rollups
       WHERE metric_id = $1 AND bucket >= $2 AND bucket < $3 ORDER BY bucket`, [metricId, iso(from), iso(until)]);
-  return rows.map(({ bucket, ...stored }) => ({ bucket: Date.parse(bucket), summary: fromStored(stored) }));
+  return rows.map(({ bucket, ...stored }) => ({ bucket: Date.parse(bucket), stored }));
 }
 
 async function samples(query: Query, metricId: string, from: number, until: number, bucketMs: number): Promise<{ bucket: number; summary: Summary }[]> {

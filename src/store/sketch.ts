@@ -89,17 +89,24 @@ export function sketchBytes(summary: Summary): Buffer {
   return bytes;
 }
 
-/** A stored summary. The bytes hold the bins alone; the other figures stand beside them. */
-export function fromStored({ sketch: bytes, ...figures }: Omit<Summary, 'sketch'> & { sketch: Buffer }): Summary {
-  const summary = { ...figures, sketch: emptySummary().sketch };
-  const bins = Array.from({ length: (bytes.length - headerBytes) / binBytes }, (_, i): Bin =>
-    [bytes.readInt32LE(headerBytes + i * binBytes), bytes.readDoubleLE(headerBytes + i * binBytes + 4)]);
+export interface StoredSummary extends Omit<Summary, 'sketch'> { sketch: Buffer }
+
+/** Adds a stored summary. Its bytes hold the bins alone; the other figures stand beside them. */
+export function mergeStored(into: Summary, { sketch: bytes, ...figures }: StoredSummary): void {
   const negative = bytes.readInt32LE(8);
-  copyBins(summary, 'negativeStore', bins.slice(0, negative));
-  copyBins(summary, 'store', bins.slice(negative));
-  summary.sketch.zeroCount = bytes.readDoubleLE(0);
-  summary.sketch.count = figures.count;
-  return summary;
+  copyStored(into, 'negativeStore', bytes, 0, negative);
+  copyStored(into, 'store', bytes, negative, (bytes.length - headerBytes) / binBytes);
+  into.sketch.zeroCount += bytes.readDoubleLE(0);
+  into.sketch.count += figures.count;
+  addFigures(into, figures);
+}
+
+/** Straight from the bytes: a day of a series is 288 of these. */
+function copyStored({ sketch }: Summary, side: Side, bytes: Buffer, from: number, until: number): void {
+  const store = sketch[side];
+  const copy = (i: number): void => store.add(bytes.readInt32LE(headerBytes + i * binBytes), bytes.readDoubleLE(headerBytes + i * binBytes + 4));
+  if (until > from) copy(until - 1);
+  for (let i = from; i < until - 1; i += 1) copy(i);
 }
 
 /** A sum that left the range of a double stays at its edge: JSON has no Infinity. */

@@ -128,6 +128,19 @@ test('a window that begins and ends between buckets counts each sample once, bef
   expect(percentile(await summaryBetween(db.database.query, 'm', ago(2 * minute), ago(minute)), 0.5)).toBeCloseTo(2, 1);
 });
 
+test('a sample that comes late by less than an hour counts at once, whatever is rolled up', async () => {
+  const present = Date.now();
+  const at = (minutes: number): number => present - minutes * minute;
+  await push([[at(180), 1], [at(50), 2], [at(20), 3]]);
+  await maintain(new Date(present));
+  expect(await rollups()).toHaveLength(3);
+  await push([[at(49), 900]]);
+  const whole = await summaryBetween(db.database.query, 'm', at(200), present);
+  expect(whole).toMatchObject({ count: 4, max: 900 });
+  const points = await series(db.database.query, 'm', Math.floor(at(240) / hour) * hour, Math.ceil(present / hour) * hour, hour);
+  expect(points.reduce((n, point) => n + point.count, 0)).toBe(4);
+});
+
 const metric = (aggregation: CatalogMetric['aggregation']): CatalogMetric => fromDefinition('m', {
   source: { kind: 'push' }, comparator: '<', target: 1, unit: '', aggregation, rolling_window_minutes: 10,
 }, 'api');
@@ -146,4 +159,29 @@ test('a window without samples has no figure, whatever lay before it', async () 
   await push([[ago(hour), 1]]);
   expect(await figureOf(db.database.query, metric('avg'), now.getTime())).toBeUndefined();
   expect(await figureOf(db.database.query, metric('rate'), now.getTime())).toBeUndefined();
+});
+
+test('a role that may only read and write rows keeps the samples too, and can make and drop nothing itself', async () => {
+  const role = `app_${db.name}`;
+  await db.database.query(`CREATE ROLE ${role}`);
+  try {
+    await db.database.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${role}`);
+    await push([[ago(20 * day), 1], [ago(9 * minute), 2]]);
+    const done = await db.database.transaction(async (query) => {
+      await query(`SET LOCAL ROLE ${role}`);
+      const first = await maintainMetrics(query, now);
+      await insertSamples(query, 'm', [{ at: now.toISOString(), value: 3, observed_revision: null }], by);
+      return [first, await maintainMetrics(query, new Date(now.getTime() + 30 * day))];
+    });
+    expect(done).toMatchObject([{ partitions_made: 4, rolled_up: 2 }, { partitions_dropped: 4, rolled_up: 1 }]);
+    for (const attempt of ['DROP TABLE metric_partitions.samples_default', "SELECT make_metric_partition('2020-01-01')", 'TRUNCATE metric_samples']) {
+      await expect(db.database.transaction(async (query) => {
+        await query(`SET LOCAL ROLE ${role}`);
+        await query(attempt);
+      }), attempt).rejects.toThrow(/permission denied|must be owner/);
+    }
+  } finally {
+    await db.database.query(`DROP OWNED BY ${role}`);
+    await db.database.query(`DROP ROLE ${role}`);
+  }
 });

@@ -83,6 +83,19 @@ test('a command measures; one that fails does not pass', async () => {
   expect(await watched('disk.broken')).toMatchObject({ outcome: 'rolled_back' });
 });
 
+test('the catalog is part of what a mission\'s context freezes', async () => {
+  const hashOf = async (): Promise<string | null> => {
+    const repository = system.repository(calculator);
+    const { mission_id } = await system.send(repository, [repository.diff(fixedAdd)]);
+    return (await system.whenEnded(mission_id)).context.config_hash;
+  };
+  const [first, same] = [await hashOf(), await hashOf()];
+  expect(first).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(same).toBe(first);
+  await system.configure('metrics_catalog.yaml', 'metrics:\n  disk.used: {comparator: "<", target: 91}\n');
+  expect(await hashOf()).not.toBe(first);
+});
+
 test('private addresses in every spelling', () => {
   for (const address of ['127.0.0.1', '10.1.2.3', '169.254.169.254', '192.168.0.1', '172.20.0.1', '0.0.0.0', '::1', '::', '::ffff:127.0.0.1', '::ffff:7f00:1', 'fe80::1', 'fd00::1', '64:ff9b::7f00:1', '100.64.0.1', 'localhost']) {
     expect(isPrivate(address), address).toBe(true);
