@@ -10,6 +10,7 @@ import { healingActivities } from '../../src/activities/healing.ts';
 import { isDecline, type Decline, type HealingRequest, type Json, type PlannedStep } from '../../src/domain/healing.ts';
 import type { Resource } from '../../src/domain/subsystem.ts';
 import { digestOf } from '../../src/ledger/canonical.ts';
+import { createCatalog } from '../../src/store/catalog.ts';
 import { findResource } from '../../src/store/subsystems.ts';
 import type { Playbook, PlaybookContext } from '../../src/workflows/playbooks/playbook.ts';
 import { openWorkspace } from './workspace.ts';
@@ -23,7 +24,7 @@ export async function openPlaybookBench(resources: Record<string, unknown>) {
   const workspace = await openWorkspace();
   const { home } = workspace;
   const configFolder = join(home, 'config');
-  const deps = { ...workspace.deps, config: { ...workspace.deps.config, configFolder } };
+  const deps = { ...workspace.deps, config: { ...workspace.deps.config, configFolder }, catalog: createCatalog(configFolder, workspace.db.database) };
   const activities = healingActivities(deps);
   const inActivity = <T>(work: () => Promise<T>): Promise<T> => new MockActivityEnvironment().run(work);
   await mkdir(configFolder, { recursive: true });

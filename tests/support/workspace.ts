@@ -15,6 +15,7 @@ import { createMirrors, type RepositoryRef } from '../../src/git/mirror.ts';
 import { createWorktrees } from '../../src/git/worktrees.ts';
 import { openHome } from '../../src/home.ts';
 import { createArtifacts } from '../../src/store/artifacts.ts';
+import { createCatalog } from '../../src/store/catalog.ts';
 import { registerRepository } from '../../src/store/repositories.ts';
 import { copyDatabase, silent } from './database.ts';
 import { makeRepository, temporaryFolder, type TestRepository } from './repository.ts';
@@ -34,7 +35,8 @@ export async function openWorkspace() {
   const processes = createProcessRunner(join(home, 'scratch'));
   const artifacts = createArtifacts(config.artifacts, db.database.query);
   // No activity under test talks to Temporal.
-  const deps = { config, logger: silent, database: db.database, artifacts, git, mirrors, worktrees, processes } as unknown as ActivityDeps;
+  const catalog = createCatalog(config.configFolder, db.database);
+  const deps = { config, logger: silent, database: db.database, artifacts, catalog, git, mirrors, worktrees, processes } as unknown as ActivityDeps;
 
   const workspace = {
     home, db, git, mirrors, worktrees, processes, artifacts, deps,

@@ -1,18 +1,14 @@
 /** What playbooks may ask about a service. */
 import { z } from 'zod';
-import { meets } from '../../domain/metric.ts';
-import { createCatalog } from '../../store/catalog.ts';
-import { lastSample } from '../../store/metrics.ts';
+import { isStale, meets } from '../../domain/metric.ts';
 import { readPolicy } from '../../store/policy.ts';
-import { measure } from '../metric-sources.ts';
+import { readMetric } from '../metric-sources/read-metric.ts';
 import { defineProbe, drift } from './action.ts';
 import { memoryDuring } from './service/memory.ts';
 import { serviceNamed } from './service/service.ts';
 import { statusOf } from './service/status.ts';
 
 const service = z.string().min(1).max(100);
-/** A pushed value older than this says nothing about now. */
-const staleAfterSeconds = 300;
 
 const status = defineProbe({
   input: z.strictObject({ service }),
@@ -44,23 +40,16 @@ const metric = defineProbe({
     const { resource } = await serviceNamed(tools, input.service);
     const id = input.which === 'error' ? resource.error_metric : resource.latency_metric;
     if (id === null) return null;
-    const { config, database } = tools.deps;
-    const entry = await createCatalog(config.configFolder, database).find(id);
+    const { config, catalog } = tools.deps;
+    const entry = await catalog.find(id);
     if (entry === undefined) throw drift(`the metric ${id} of ${input.service} is not in the catalog`);
     const { comparator, target } = entry;
     const reading = (value: number | null, reason: string | null): MetricReading => ({ metric_id: id, value, met: meets(value, comparator, target), comparator, target, reason });
-    if (entry.source.kind === 'push') {
-      const now = Date.now();
-      const sample = await lastSample(database.query, id, new Date(now).toISOString());
-      const fresh = sample !== undefined && now - Date.parse(sample.at) <= staleAfterSeconds * 1_000;
-      return fresh ? reading(sample.value, null) : reading(null, 'nothing was pushed of late');
-    }
-    try {
-      const value = await measure(tools.deps, entry, (await readPolicy(config.configFolder)).egress, tools.key);
-      return typeof value === 'number' && Number.isFinite(value) ? reading(value, null) : reading(null, 'what was measured is not a finite number');
-    } catch (error) {
-      return reading(null, (error as Error).message.split('\n')[0]!.slice(0, 300));
-    }
+    const said = await readMetric(tools.deps, entry, (await readPolicy(config.configFolder)).egress, tools.key);
+    if (said.kind === 'error') return reading(null, said.reason);
+    if (said.kind === 'nothing') return reading(null, 'there is no data');
+    if (isStale(entry, said.at, Date.now())) return reading(null, 'nothing was pushed of late');
+    return typeof said.value === 'number' && Number.isFinite(said.value) ? reading(said.value, null) : reading(null, 'what was measured is not a finite number');
   },
 });
 

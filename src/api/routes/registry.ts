@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { actorOf, principalKinds, roles } from '../../domain/actor.ts';
 import { createRepositorySchema } from '../../domain/schema/repository.ts';
 import { text } from '../../domain/schema/text.ts';
-import { digestOf } from '../../ledger/canonical.ts';
 import { addKey, listKeys, newKeyText, revokeKey } from '../../store/keys.ts';
 import { listRepositories } from '../../store/repositories.ts';
 import type { ApiDeps } from '../context.ts';
