@@ -53,4 +53,10 @@ export function budgetText({ of, unit, limit }: BudgetLimit, spent: Spent): stri
 export const usageText = ({ tokens, cost_micro_usd: cost }: Usage): string =>
   [tokens === null ? 'tokens unreported' : `${tokens} tokens`, cost === null ? 'cost unreported' : dollars(cost)].join(', ');
 
+/** What a mission used as far as its agents said; null when none worked at it. */
+export function spentText({ tokens, cost_micro_usd: cost, usage_unreported: unsaid }: Spent): string | null {
+  if (tokens === 0 && cost === 0 && unsaid === 0) return null;
+  return `${tokens} tokens, ${dollars(cost)} reported${unsaid === 0 ? '' : `; ${unsaid} attempts did not report all they used`}`;
+}
+
 const dollars = (microUsd: number): string => `${(microUsd / 1e6).toFixed(6).replace(/0{1,4}$/, '')} USD`;

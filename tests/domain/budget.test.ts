@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { addUsage, budgetLimits, budgetText, isNear, isReached, usageText, type Spent } from '../../src/domain/budget.ts';
+import { addUsage, budgetLimits, budgetText, isNear, isReached, spentText, usageText, type Spent } from '../../src/domain/budget.ts';
 import type { CommandAgent } from '../../src/domain/agent.ts';
 
 const agent = (more: Partial<CommandAgent> = {}): CommandAgent =>
@@ -47,6 +47,9 @@ test.each([[79, false, false], [80, true, false], [99, true, false], [100, true,
 test('in words: unreported is never 0', () => {
   expect(usageText({ tokens: null, cost_micro_usd: null })).toBe('tokens unreported, cost unreported');
   expect(usageText({ tokens: 0, cost_micro_usd: 3_400 })).toBe('0 tokens, 0.0034 USD');
+  expect(spentText({ tokens: 0, cost_micro_usd: 0, usage_unreported: 0 })).toBeNull();
+  expect(spentText({ tokens: 0, cost_micro_usd: 0, usage_unreported: 2 })).toBe('0 tokens, 0.00 USD reported; 2 attempts did not report all they used');
+  expect(spentText({ tokens: 5, cost_micro_usd: 1, usage_unreported: 0 })).toBe('5 tokens, 0.000001 USD reported');
   expect(budgetText({ of: 'mission', unit: 'cost_micro_usd', limit: 2_000_000 }, spent(0, 2_500_000))).toBe("2.50 USD of 2.00 USD of the mission's budget");
   expect(budgetText({ of: 'agent', unit: 'tokens', limit: 10 }, spent(12))).toBe("12 of 10 tokens of the agent's budget");
 });

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
@@ -76,4 +76,24 @@ test('an agent that reports nothing, or nonsense, is unreported, not free, and w
   expect(await warnings(ended.mission_id)).toEqual(['silent does not report its usage: the budget cannot be kept by it']);
   expect(system.stage(ended, 'branch_and_patch').evidence.find((item) => item.kind === 'usage')!.summary)
     .toBe('tokens unreported, cost unreported (nothing was written to MISSION_USAGE)');
+});
+
+test('an attempt that was interrupted used something, too: nobody knows what', async () => {
+  const seen = join(system.home, 'interrupted-once');
+  writeFileSync(join(system.config.configFolder, 'stopped.mjs'), [
+    "import { existsSync, writeFileSync } from 'node:fs';",
+    `if (!existsSync(${JSON.stringify(seen)})) {`,
+    `  writeFileSync(${JSON.stringify(seen)}, '');`,
+    '  await new Promise(() => setInterval(() => {}, 1000));',
+    '}',
+    "writeFileSync('add.js', 'export const add = (a, b) => a + b;\\n');",
+    "writeFileSync(process.env.MISSION_USAGE, JSON.stringify({ tokens: 7, cost_micro_usd: 1 }));",
+  ].join('\n'));
+  await system.configure('agents.yaml', 'agents: {stopped: {argv: [node, ./stopped.mjs]}}\n');
+  const { mission_id: id } = await send('stopped');
+  await system.until(async () => existsSync(seen));
+  await (await operator()).post(`/mission-control/missions/${id}/pause`, { mode: 'now' });
+  await system.whenWaiting(id, 'pause');
+  await (await operator()).post(`/mission-control/missions/${id}/resume`, {});
+  expect(await system.whenEnded(id)).toMatchObject({ status: 'resolved', tokens: 7, cost_micro_usd: 1, usage_unreported: 1 });
 });

@@ -1,4 +1,5 @@
 /** Missions as tables and pages. */
+import { spentText } from '../../domain/budget.ts';
 import type { MissionDetail, MissionSummary } from '../../domain/mission-view.ts';
 import type { StageRecord } from '../../domain/stages.ts';
 import { safe, safeLines } from './safe-text.ts';
@@ -30,6 +31,7 @@ export function missionPage(mission: MissionDetail): string {
     ['repository', workspace === null ? null : safe(workspace.repo_path ?? workspace.repository)], ['branch', workspace === null ? null : safe(workspace.target_branch)],
     ['must pass', criteria.must_pass_tests.map(safe).join(', ')], ['targets', targets.map(safe).join(', ')],
     ['sent by', `${safe(mission.created_by)}, ${ageOf(mission.created_at)} ago (${shortTime(mission.created_at)})`],
+    ['used', spentText(mission)],
     ['labels', mission.labels.map(safe).join(', ')],
     ['landed', mission.landed_commit === null ? null : `commit ${safe(mission.landed_commit)}, tree ${safe(mission.landed_tree ?? '')}`],
     ['commit', mission.links.commit === null ? null : safe(mission.links.commit)],
