@@ -21,3 +21,4 @@ export const keeperScript = join(projectRoot, 'dist', 'activities', 'process', '
 export const workflowBundle = join(projectRoot, 'dist', 'workflow-bundle.js');
 export const collectGarbageScript = join(projectRoot, 'src', 'activities', 'actions', 'service', 'collect-garbage.mjs');
 export const nodeTestReporter = join(projectRoot, 'src', 'activities', 'reports', 'node-test-reporter.mjs');
+export const sqliteCheck = join(projectRoot, 'src', 'activities', 'watching', 'sqlite-check.mjs');

@@ -50,6 +50,14 @@ export async function fetchText(url: string, policy: EgressPolicy, statuses: rea
 }
 
 /**
+ * The status of the answer to a GET, whatever it is.
+ * @throws UrlForbidden, or an Error of the connection, size or time
+ */
+export async function fetchStatus(url: string, policy: EgressPolicy, limitMs: number): Promise<number> {
+  return (await guardedRequest(url, policy, { method: 'GET', headers: { accept: '*/*' }, limitMs })).status;
+}
+
+/**
  * A POST of JSON; any 2xx is good, and what the answer says is not looked at.
  * @throws UrlForbidden, BadStatus, or an Error of the connection, size or time
  */
@@ -81,11 +89,11 @@ export function guardedLookup(hostname: string, port: string, policy: EgressPoli
   };
 }
 
-interface GuardedRequest { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string }
+interface GuardedRequest { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string; limitMs?: number }
 
 /** @param readable statuses, beside 2xx, whose body is read; of any other only the status is known */
 async function guardedRequest(
-  url: string, policy: EgressPolicy, { method, headers, body }: GuardedRequest, readable: readonly number[] = [],
+  url: string, policy: EgressPolicy, { method, headers, body, limitMs = timeoutMs }: GuardedRequest, readable: readonly number[] = [],
 ): Promise<{ status: number; text: string }> {
   const target = new URL(url);
   if (target.protocol !== 'http:' && target.protocol !== 'https:') throw new UrlForbidden(`${target.protocol} is not http: or https:`);
@@ -96,7 +104,7 @@ async function guardedRequest(
 
   return new Promise((resolve, reject) => {
     const request = (target.protocol === 'https:' ? httpsRequest : httpRequest)(target, {
-      method, lookup, signal: AbortSignal.timeout(timeoutMs), headers, agent: false,
+      method, lookup, signal: AbortSignal.timeout(limitMs), headers, agent: false,
     }, (response) => {
       const { statusCode: status = 0 } = response;
       if ((status < 200 || status > 299) && !readable.includes(status)) {

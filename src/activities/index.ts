@@ -13,6 +13,8 @@ import { notificationActivities } from './notifications.ts';
 import { observationActivities } from './observation.ts';
 import { recordActivities } from './record.ts';
 import { upkeepActivities } from './upkeep.ts';
+import { watchActivities } from './watch.ts';
+import { watchScheduleActivities } from './watch-schedules.ts';
 import { workspaceActivities } from './workspace.ts';
 
 const all = (deps: ActivityDeps) => ({
@@ -30,6 +32,8 @@ const all = (deps: ActivityDeps) => ({
   ...notificationActivities(deps),
   ...capaActivities(deps),
   ...upkeepActivities(deps),
+  ...watchActivities(deps),
+  ...watchScheduleActivities(deps),
 });
 
 export type Activities = ReturnType<typeof all>;

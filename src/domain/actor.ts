@@ -54,6 +54,9 @@ export const permissions = {
   'notification:test': ['operator', 'admin'],
   'capa:edit': ['operator', 'approver', 'admin', 'agent'],
   'capa:decide': ['approver', 'admin'],
+  'finding:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
+  'finding:silence': ['operator', 'admin'],
+  'signal:write': ['operator', 'admin', 'agent'],
   'key:manage': ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 export type Permission = keyof typeof permissions;

@@ -11,6 +11,8 @@ interface ProbeCommon {
   timeout_seconds: number;
   /** How long it must fail before its finding fires. */
   for_seconds: number;
+  /** How long it must be well again before its finding is resolved; twice the interval when it is not said. */
+  keep_firing_for_seconds?: number | undefined;
   severity: Severity;
   /** Class of the symptom that playbooks match, such as `database_locked`; null when no playbook may act on it. */
   symptom: string | null;
@@ -119,3 +121,6 @@ export const resourceKey = (subsystemId: string, resourceId: string): string => 
 
 /** The metric that a probe's results are stored under: 1 for well, 0 for failing. */
 export const probeMetric = (subsystemId: string, probeId: string): string => `health.${subsystemId}.${probeId}`;
+
+/** Ids of such metrics are ours: nobody else defines or pushes them. */
+export const isProbeMetric = (metricId: string): boolean => metricId.startsWith('health.');

@@ -2,9 +2,11 @@
 import { z } from 'zod';
 import type { CatalogMetric } from '../domain/metric.ts';
 import { fileMetricSchema, metricIdSchema } from '../domain/schema/metric.ts';
+import { isProbeMetric } from '../domain/subsystem.ts';
 import type { Logger } from '../log.ts';
 import type { Database } from './database.ts';
 import { findMetric, fromDefinition, listMetrics } from './metrics.ts';
+import { probeMetrics } from './probe-metrics.ts';
 import { watchConfigFile } from './watched-config.ts';
 
 const catalogSchema = z.strictObject({ metrics: z.record(metricIdSchema, fileMetricSchema) });
@@ -25,13 +27,15 @@ export function createCatalog(configFolder: string, database: Database, logger?:
   return {
     fromFile,
     async find(metricId) {
+      if (isProbeMetric(metricId)) return (await probeMetrics(configFolder)).find((metric) => metric.metric_id === metricId);
       return (await fromFile()).find((metric) => metric.metric_id === metricId) ?? findMetric(database, metricId);
     },
     async all() {
       // A metric that the API defined before the file did is the file's now.
       const own = await fromFile();
       const taken = new Set(own.map((metric) => metric.metric_id));
-      return [...own, ...(await listMetrics(database)).filter((metric) => !taken.has(metric.metric_id))];
+      const others = (await listMetrics(database)).filter((metric) => !taken.has(metric.metric_id));
+      return [...own, ...others, ...await probeMetrics(configFolder)];
     },
     problem: () => file.problem(),
   };

@@ -64,6 +64,7 @@ export async function startWorker(
     Worker.create({ ...common, taskQueue: hostQueue, maxConcurrentActivityTaskExecutions: concurrentWorkspaceActivities }),
   ]);
   await ensureSchedule(temporal, 'reconcile-missions', 'reconcileMissions', '30s');
+  await ensureSchedule(temporal, 'reconcile-watches', 'reconcileWatches', '30s');
   await ensureSchedule(temporal, 'dispatch-notifications', 'dispatchNotifications', '5s');
   await ensureSchedule(temporal, 'maintain-metrics', 'maintainMetrics', '1h', '1h');
   const presence = announceWorker(databaseUrl, logger);

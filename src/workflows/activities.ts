@@ -68,3 +68,11 @@ export const cleanUp = (taskQueue: string): Activities => proxyActivities<Activi
   taskQueue, scheduleToStartTimeout: '1m', startToCloseTimeout: '1m', heartbeatTimeout: '30s',
   retry: { maximumAttempts: 3 },
 });
+
+/**
+ * Looks of the detector. Never tried again: the next look is due in a moment, and a dead worker's look must not keep it
+ * waiting. Long enough for a probe's own limit of 60 s, each eight at once.
+ */
+export const watching = proxyActivities<Activities>({
+  scheduleToStartTimeout: '1m', startToCloseTimeout: '5m', heartbeatTimeout: '5s', retry: { maximumAttempts: 1 },
+});

@@ -7,3 +7,4 @@ export { mergeQueue } from './merge-queue.ts';
 export { deliverNotification, dispatchNotifications } from './notifications.ts';
 export { observationWindow } from './observation-window.ts';
 export { reconcileMissions } from './reconcile.ts';
+export { reconcileWatches, watch } from './watch.ts';

@@ -30,6 +30,9 @@ const table = `
   notification:test  .      y        .        y     .
   capa:edit          .      y        y        y     y
   capa:decide        .      .        y        y     .
+  finding:read       y      y        y        y     y
+  finding:silence    .      y        .        y     .
+  signal:write       .      y        .        y     y
   key:manage         .      .        .        y     .`;
 const [header = [], ...rows] = table.trim().split('\n').map((line) => line.trim().split(/\s+/));
 const all = Object.keys(permissions) as Permission[];

@@ -10,6 +10,7 @@ test('the workflows bundle, export exactly what starts by name, and carry nothin
     'reconcileMissions',
   ]);
   expect(Object.keys(workflows).sort()).toEqual(['codingMission', 'maintainMetrics', 'mergeQueue', 'observationWindow', 'reconcileMissions']);
+  expect(Object.keys(workflows).sort()).toEqual(['codingMission', 'mergeQueue', 'observationWindow', 'reconcileMissions', 'reconcileWatches', 'watch']);
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
   const modules = [...code.matchAll(/"\.\/(src|node_modules)\/([^"]+)"/g)].map(([, root, path]) => `${root}/${path}`);
   expect(modules.some((path) => path.startsWith('src/workflows/coding-mission'))).toBe(true);

@@ -11,7 +11,7 @@ const httpUrl = z.url({ protocol: /^https?$/ });
 
 const probeCommon = {
   id, interval_seconds: z.number().positive().max(3_600).default(15), timeout_seconds: z.number().positive().max(60).default(5),
-  for_seconds: z.number().min(0).max(86_400).default(0), severity: z.enum(severities).default('high'),
+  for_seconds: z.number().min(0).max(86_400).default(0), keep_firing_for_seconds: z.number().min(0).max(86_400).optional(), severity: z.enum(severities).default('high'),
   symptom: id.nullable().default(null), resource: id.nullable().default(null),
 };
 
