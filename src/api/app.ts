@@ -18,6 +18,7 @@ import { answerBadBytes, nothingThere, sendProblem } from './problem.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
 import { capaRoutes } from './routes/capa.ts';
+import { findingRoutes } from './routes/findings.ts';
 import { governanceRoutes } from './routes/governance.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { missionRoutes } from './routes/missions.ts';
@@ -25,7 +26,9 @@ import { notificationRoutes } from './routes/notifications.ts';
 import { observationRoutes } from './routes/observation.ts';
 import { registryRoutes } from './routes/registry.ts';
 import { healingRoutes } from './routes/healing.ts';
+import { signalRoutes } from './routes/signals.ts';
 import { healthRoutes, statusRoutes } from './routes/status.ts';
+import { subsystemRoutes } from './routes/subsystems.ts';
 
 const perKeyPerMinute = 6_000;
 const perAddressPerMinute = 100;
@@ -84,6 +87,9 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(healthRoutes(deps));
   await app.register(async (scope) => {
     await scope.register(statusRoutes(deps));
+    await scope.register(subsystemRoutes(deps));
+    await scope.register(findingRoutes(deps));
+    await scope.register(signalRoutes(deps));
     await scope.register(missionRoutes(deps));
     await scope.register(observationRoutes(deps));
     await scope.register(approvalRoutes(deps));

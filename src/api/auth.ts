@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the caller must hold; `public` for the few routes that anybody may call. */
     permission?: Permission | 'public';
+    /** A header whose presence says that the body is signed: the route proves that instead of a key. */
+    provenBy?: string;
   }
   interface FastifyRequest {
     /** Null until the caller has proved a key, and on public routes. */
@@ -32,6 +34,8 @@ export function registerAuth(app: FastifyInstance, { database, pepper }: Pick<Ap
     if (request.is404) return;
     const permission = request.routeOptions.config.permission;
     if (permission === 'public' || permission === undefined) return;
+    const { provenBy } = request.routeOptions.config;
+    if (provenBy !== undefined && request.headers[provenBy] !== undefined && request.headers.authorization === undefined) return;
     try {
       request.principal = await principalOf(request, database, pepper);
     } catch (error) {

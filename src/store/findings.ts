@@ -59,7 +59,7 @@ export async function evaluate(
     finding_id: uuidv7(), created_seq: 0, fingerprint, healing_mission_id: null, healing_asked_at: null, ...before,
     ...identityAndWords(rule), ...wordsOf(progress), inhibited_by: suppression.inhibited_by, silence_id: suppression.silence_id,
     // Once healing is asked for a symptom, the finding stays about that symptom.
-    symptom: before?.healing_asked_at == null ? rule.symptom : before.symptom,
+    symptom: before === undefined || before.healing_asked_at === null ? rule.symptom : before.symptom,
     state: shown, state_since: moved ? timeOf(at) : before.state_since, version: (before?.version ?? 0) + 1,
   };
   await save(query, finding);

@@ -73,7 +73,7 @@ test('a service that dies and comes back: pending, firing, recovering, resolved;
   await system.stopWorker();
   await serve();
   await system.startWorker();
-  await system.until(async () => (await findings('shop'))[0]?.resolved_at != null && (await findings('till'))[0]?.resolved_at != null);
+  await system.until(async () => (await findings('shop'))[0]?.state === 'RESOLVED' && (await findings('till'))[0]?.state === 'RESOLVED');
   expect(await stateChanges(firing!.finding_id)).toEqual(['PENDING', 'FIRING', 'RECOVERING', 'RESOLVED']);
   expect(await findings('shop')).toHaveLength(1);
   expect(await health('till')).toMatchObject({ state: 'healthy', inhibited_by: null });

@@ -11,7 +11,7 @@ const [path = '', timeout = '1000'] = process.argv.slice(2);
 /** @param {unknown} error */
 function classify(error) {
   const message = error instanceof Error ? error.message : String(error);
-  const code = Number(/** @type {{ sqliteCode?: number, errcode?: number }} */ (error).sqliteCode ?? /** @type {{ errcode?: number }} */ (error).errcode ?? 0) & 0xff;
+  const code = (/** @type {{ errcode?: number }} */ (error).errcode ?? 0) & 0xff;
   if (code === 5 || code === 6 || /SQLITE_BUSY|SQLITE_LOCKED|is locked/i.test(message)) return { kind: 'locked', reason: message };
   if (code === 11 || code === 26 || /malformed|not a database|SQLITE_CORRUPT|SQLITE_NOTADB/i.test(message)) return { kind: 'corrupt', reason: message };
   return { kind: 'failed', reason: message };

@@ -2,13 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { worst } from '../../domain/subsystem-health.ts';
 import { digestOf } from '../../ledger/canonical.ts';
 import { projectRoot, version } from '../../project.ts';
 import { countByStatus } from '../../store/missions.ts';
 import { readPolicy } from '../../store/policy.ts';
 import type { ApiDeps } from '../context.ts';
 import { measureHealth, overall } from '../health.ts';
-import { answers, listOf } from '../schemas.ts';
+import { answers } from '../schemas.ts';
+import { subsystemsNow } from '../subsystems.ts';
 
 const healthState = z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']);
 const subsystemSchema = z.object({
@@ -29,7 +31,7 @@ export const statusRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app
     },
   }, async () => {
     const [git, counts, subsystems, configHash] = await Promise.all([
-      ownCommit(), countByStatus(deps.database.query), measureHealth(deps), configDigest(deps),
+      ownCommit(), countByStatus(deps.database.query), subsystemsNow(deps), configDigest(deps),
     ]);
     const of = (status: string): number => counts[status] ?? 0;
     return {
@@ -37,14 +39,12 @@ export const statusRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app
       total_missions: Object.values(counts).reduce((sum, count) => sum + count, 0),
       open_missions: of('open'), in_progress_missions: of('in_progress'), observing_missions: of('observing'),
       resolved_missions: of('resolved'), escalated_missions: of('escalated'), aborted_missions: of('aborted'),
-      subsystems, overall_health: overall(subsystems),
+      subsystems: subsystems.flatMap(({ id, state, reason, measured_at, duration_ms }) =>
+        (measured_at === null ? [] : [{ id, state, reason, measured_at, duration_ms: duration_ms ?? 0 }])),
+      // A declared subsystem that nobody measures is unknown, and unknown is not ok; a part of ours that is not there yet is no part.
+      overall_health: worst(subsystems.filter((one) => !one.built_in || one.measured_at !== null).map((one) => one.state)),
     };
   });
-
-  app.get('/subsystems', {
-    config: { permission: 'status:read' },
-    schema: { tags: ['status'], summary: 'Health of each part, measured now', response: answers(200, listOf(subsystemSchema)) },
-  }, async () => ({ items: await measureHealth(deps), next_cursor: null }));
 };
 
 /** Process-level routes: no key, no detail. */
