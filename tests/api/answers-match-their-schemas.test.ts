@@ -27,7 +27,11 @@ beforeAll(async () => {
   expect(mission.status).toBe('resolved');
   const failed = await system.whenEnded((await system.send(system.repository(calculator), [diffs.at(0) ?? ''])).mission_id);
   await system.until(async () => (await system.reader.get<{ items: unknown[] }>('/mission-control/notifications?state=failed')).items.length > 0);
+  const signal = await call(system.url, '/mission-control/signals', { key, json: { rule: 'x', subsystem_id: 'calculator', severity: 'low', status: 'firing' } });
+  const until = new Date(Date.now() + 60_000).toISOString();
+  await call(system.url, '/mission-control/silences', { key, json: { matchers: { subsystem_id: 'x' }, reason: 'y', until } });
   parameters = {
+    ':finding_id': (signal.body['findings'] as { finding_id: string }[]).at(0)?.finding_id ?? '', ':subsystem_id': 'postgres',
     ':mission_id': mission.mission_id, ':approval_id': approval.approval_id, ':capa_id': failed.capa_id ?? '', ':metric_id': testMetric,
     ':agent_id': 'agent', ':sha256': mission.stages.at(0)?.evidence.at(0)?.sha256 ?? '',
   };
@@ -65,6 +69,8 @@ test('what is created and changed answers as its schema says', async () => {
     ['POST', '/mission-control/metrics/:metric_id/observations', 202, { value: 1 }],
     ['POST', '/mission-control/capa', 201, { subsystem_id: 'x', problem_statement: 'y' }],
     ['POST', '/mission-control/notifications/test', 202, { channel: 'nowhere' }],
+    ['POST', '/mission-control/signals', 202, { rule: 'z', subsystem_id: 'x', severity: 'low', status: 'firing' }],
+    ['POST', '/mission-control/silences', 201, { matchers: { rule_id: 'z' }, reason: 'y', until: new Date(Date.now() + 60_000).toISOString() }],
     ['POST', '/mission-control/repositories', 201, { name: 'schemas', path: system.repository(calculator).path }],
     ['POST', '/mission-control/missions/:mission_id/execute', 409, {}],
     ['POST', '/mission-control/missions/:mission_id/pause', 409, {}],
@@ -147,6 +153,7 @@ describe('the OpenAPI document', () => {
     expect(Object.entries(paths).flatMap(([url, operations]) => Object.keys(operations).map((method) => `${method.toUpperCase()} ${url}`))).toEqual(expect.arrayContaining([
       'GET /health/live', 'GET /health/ready', 'GET /mission-control/status', 'POST /mission-control/missions', 'GET /mission-control/missions',
       'GET /mission-control/missions/{mission_id}', 'POST /mission-control/missions/{mission_id}/execute', 'GET /mission-control/subsystems',
+      'GET /mission-control/subsystems/{subsystem_id}', 'GET /mission-control/findings', 'POST /mission-control/signals', 'POST /mission-control/signals/{source}',
       'GET /mission-control/metrics', 'POST /mission-control/capa', 'GET /mission-control/capa', 'GET /mission-control/keys',
       'DELETE /mission-control/keys/{key_id}', 'GET /mission-control/approvals', 'POST /mission-control/approvals/{approval_id}/approve',
       ...['pause', 'resume', 'abort', 'retry'].map((verb) => `POST /mission-control/missions/{mission_id}/${verb}`),

@@ -5,6 +5,7 @@ import { actorOf } from '../../domain/actor.ts';
 import { noSubject } from '../../domain/event.ts';
 import { metricStates } from '../../domain/metric.ts';
 import { metricDefinitionSchema, metricIdSchema, observationInputSchema } from '../../domain/schema/metric.ts';
+import { isProbeMetric } from '../../domain/subsystem.ts';
 import { digestOf } from '../../ledger/canonical.ts';
 import { insertEvents, uuidv7 } from '../../store/events.ts';
 import { standings } from '../../store/metric-board.ts';
@@ -29,6 +30,11 @@ const seriesSchema = z.object({
     at: z.iso.datetime(), count: z.number().int(), min: z.number(), max: z.number(), avg: z.number(), p95: z.number(),
   })),
 });
+
+/** @throws Problem METRIC_OF_PROBE */
+function refuseProbeMetric(metricId: string): void {
+  if (isProbeMetric(metricId)) throw new Problem(409, 'METRIC_OF_PROBE', `${metricId} is a probe's own: ids that start with health. are measured by Mission Control alone`);
+}
 
 export const metricRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
   const { database, catalog } = deps;
@@ -76,6 +82,7 @@ export const metricRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app
     },
   }, async (request, reply) => {
     const { metric_id } = request.params;
+    refuseProbeMetric(metric_id);
     if ((await catalog.fromFile()).some((metric) => metric.metric_id === metric_id)) {
       throw new Problem(409, 'METRIC_IN_FILE', `${metric_id} is defined by config/metrics_catalog.yaml`);
     }
@@ -100,6 +107,7 @@ export const metricRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app
     },
   }, async (request, reply) => {
     const { metric_id } = request.params;
+    refuseProbeMetric(metric_id);
     await known(metric_id);
     const now = new Date();
     const samples = [request.body].flat().map((sample, i) => {
