@@ -6,14 +6,17 @@ import { capaCommand } from './commands/capa.ts';
 import { decideCommand } from './commands/decide.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { healCommand, playbookCommand } from './commands/playbook.ts';
+import { findingsCommand } from './commands/findings.ts';
 import { keyCommand } from './commands/key.ts';
 import { metricCommand } from './commands/metric.ts';
 import { missionCommand } from './commands/mission.ts';
 import { notificationsCommand } from './commands/notifications.ts';
 import { replayWindowCommand } from './commands/replay-window.ts';
 import { repositoryCommand } from './commands/repository.ts';
+import { silenceCommand } from './commands/silence.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
+import { subsystemsCommand } from './commands/subsystems.ts';
 import { exitCodesHelp } from './exit.ts';
 
 const connectionHelp = `
@@ -34,6 +37,7 @@ export function createProgram(): Command {
     decideCommand('reject'), capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), statusCommand(), doctorCommand(),
     startCommand('start'), startCommand('demo'), missionCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(), decideCommand('approve'),
     decideCommand('reject'), capaCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
+    decideCommand('reject'), findingsCommand(), silenceCommand(), subsystemsCommand(), capaCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);
   settle(program);
   return program;
