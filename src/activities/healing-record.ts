@@ -3,8 +3,7 @@ import type { Binding } from '../domain/binding.ts';
 import { systemActor } from '../domain/actor.ts';
 import { noSubject, type EventType } from '../domain/event.ts';
 import type { HealingPlan, HealingRequest, RunHistory, RunOutcome } from '../domain/healing.ts';
-import { comparators } from '../domain/metric.ts';
-import { resolveWindow, type WindowSpec } from '../domain/observation.ts';
+import { resolveWindow, type MetricTarget, type WindowSpec } from '../domain/observation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { EvidenceRef } from '../domain/stages.ts';
 import { probeMetric, type Resource } from '../domain/subsystem.ts';
@@ -14,6 +13,7 @@ import { digestOf } from '../ledger/canonical.ts';
 import { evidence } from '../store/artifacts.ts';
 import { insertEvents } from '../store/events.ts';
 import { endRun, historyOf, recurrencesOf, startRun, type RunTarget } from '../store/healing-runs.ts';
+import type { Catalog } from '../store/catalog.ts';
 import { readPolicy } from '../store/policy.ts';
 import type { ActivityDeps } from './deps.ts';
 
@@ -35,7 +35,7 @@ export interface HealingContext {
 
 const dayMs = 24 * 3_600_000;
 
-export const healingRecordActivities = ({ config, database, artifacts, temporal }: ActivityDeps) => ({
+export const healingRecordActivities = ({ config, database, artifacts, temporal, catalog }: ActivityDeps) => ({
   /** Every binding that could be meant, in the order of the file, and the rules in force. Read once for a mission. */
   async openHealing(request: HealingRequest): Promise<HealingContext> {
     // A file that is wrong is wrong until somebody mends it: the mission waits for that, and says why.
@@ -43,13 +43,13 @@ export const healingRecordActivities = ({ config, database, artifacts, temporal 
     const { bindings, subsystems } = await readBindings(config.configFolder).catch(unusable);
     const policy = await readPolicy(config.configFolder).catch(unusable);
     const subsystem = subsystems.find(({ subsystem_id }) => subsystem_id === request.subsystem_id);
+    const detecting = await detectingMetric(request, catalog);
     const candidates = bindings
       .filter((binding) => binding.subsystem_id === request.subsystem_id
-        && (request.resource_id === null || binding.resource_id === request.resource_id)
-        && (request.playbook_id === null || binding.playbook_id === request.playbook_id))
+        && (request.resource_id === null || binding.resource_id === request.resource_id))
       .map((binding): Candidate => {
         const resource = subsystem!.resources[binding.resource_id]!;
-        return { ...binding, resource, resource_digest: digestOf(resource), window: windowOf(binding, request) };
+        return { ...binding, resource, resource_digest: digestOf(resource), window: windowOf(binding, request, detecting) };
       });
     const since = new Date(Date.now() - dayMs).toISOString();
     return { candidates, policy, policy_digest: digestOf(policy), recurrences: await recurrencesOf(database.query, request.fingerprint, since) };
@@ -79,8 +79,8 @@ export const healingRecordActivities = ({ config, database, artifacts, temporal 
     });
   },
 
-  async endHealingRun(input: { mission_id: string; attempt: number; outcome: RunOutcome; reason: string }): Promise<void> {
-    await database.transaction((query) => endRun(query, input.mission_id, input.attempt, input.outcome, input.reason));
+  async endHealingRun(input: { mission_id: string; attempt: number; outcome: RunOutcome; reason: string; provisional_seconds: number }): Promise<void> {
+    await database.transaction((query) => endRun(query, input.mission_id, input.attempt, input.outcome, input.reason, input.provisional_seconds));
   },
 
   /** Events of a run's steps, as they happen. */
@@ -93,20 +93,18 @@ export const healingRecordActivities = ({ config, database, artifacts, temporal 
 });
 
 /** The binding's own metrics, and the one that detected the symptom; without either the window is unobserved and says so. */
-function windowOf(binding: Binding, request: HealingRequest): WindowSpec {
+function windowOf(binding: Binding, request: HealingRequest, detecting: MetricTarget | null): WindowSpec {
   const { observe } = binding;
-  const detecting = detectingMetric(request);
   const targets = detecting === null || observe.metrics === 'none' ? [] : [detecting];
   const window = resolveWindow(observe.duration_minutes ?? 30, observe, targets);
   return window.metrics === 'none' && window.reason === null
     ? { ...window, reason: `nothing measures ${request.symptom} by itself: it was verified once` } : window;
 }
 
-/** What the finding was made from, as `details` names it: a metric with its target, or a probe. */
-function detectingMetric({ details, subsystem_id }: HealingRequest) {
-  const { metric_id, comparator, target, probe_id } = details;
-  if (typeof probe_id === 'string') return { metric_id: probeMetric(subsystem_id, probe_id), comparator: '==' as const, target: 1 };
-  if (typeof metric_id !== 'string' || typeof target !== 'number') return null;
-  const known = comparators.find((one) => one === comparator);
-  return known === undefined ? null : { metric_id, comparator: known, target };
+/** What the finding was made from, as `details` names it: a probe, or a metric of the catalog with its target there. */
+async function detectingMetric({ details, subsystem_id }: HealingRequest, catalog: Catalog): Promise<MetricTarget | null> {
+  const { metric_id, probe_id } = details;
+  if (typeof probe_id === 'string') return { metric_id: probeMetric(subsystem_id, probe_id), comparator: '==', target: 1 };
+  const metric = typeof metric_id === 'string' ? await catalog.find(metric_id) : undefined;
+  return metric === undefined ? null : { metric_id: metric.metric_id, comparator: metric.comparator, target: metric.target };
 }

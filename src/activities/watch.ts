@@ -7,7 +7,7 @@ import { probeMetric } from '../domain/subsystem.ts';
 import { blindRule, stormRule, type RuledEvaluation } from '../domain/watch-rules.ts';
 import { requestHealing } from '../engine/request-healing.ts';
 import { healable, noteHealingAsked, openFindings, stormFigures } from '../store/finding-list.ts';
-import { evaluate, fingerprintOf, openFinding, resuppress, type Surroundings } from '../store/findings.ts';
+import { evaluate, fingerprintOf, openFinding, resuppress, retire, type Surroundings } from '../store/findings.ts';
 import { insertMeasured } from '../store/metrics.ts';
 import { findRuleState } from '../store/rule-states.ts';
 import { activeSilences } from '../store/silences.ts';
@@ -15,7 +15,7 @@ import { saveInhibition, saveResults } from '../store/subsystem-health.ts';
 import type { Silence } from '../domain/silence.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { dependenciesOf, measureDue, readWatched, type Measured } from './watching/measure-due.ts';
+import { dependenciesOf, measureDue, readWatched, rulesOf, type Measured, type Watched } from './watching/measure-due.ts';
 import { reasonOf } from './watching/reading.ts';
 
 export interface WatchInput {
@@ -40,7 +40,10 @@ export const watchActivities = (deps: ActivityDeps) => {
       await database.transaction((query) => saveResults(query, id, own[0]!.declared, own.map((one) => one.result), Date.now()));
       for (const { result } of own) {
         if (result.state === 'unknown') continue;
-        await insertMeasured(database.query, probeMetric(id, result.probe_id), 'probe', result.state === 'unhealthy' ? 0 : 1, new Date(result.measured_at).toISOString());
+        await insertMeasured(database.query, {
+          metric_id: probeMetric(id, result.probe_id), source: 'probe', value: result.state === 'unhealthy' ? 0 : 1,
+          at: new Date(result.measured_at).toISOString(), raw_digest: null,
+        });
       }
     }
   }
@@ -55,6 +58,15 @@ export const watchActivities = (deps: ActivityDeps) => {
       const reason = isBlind ? `not measured ${state.no_data} times in a row: ${evaluation.reason}` : 'measured again';
       await evaluate(query, detector, { outcome: isBlind ? 'bad' : 'good', value: state.no_data, at: evaluation.at, reason }, around);
     });
+  }
+
+  /** Findings of probes and metrics that the configuration no longer names. */
+  async function retireUnwatched(watched: Watched): Promise<void> {
+    const rules = rulesOf(watched);
+    for (const { fingerprint, source, rule_id, attributes } of await openFindings(database.query)) {
+      const rule = source === 'detector' ? attributes['rule'] ?? '' : rule_id;
+      if (['probe', 'metric', 'detector'].includes(source) && !rules.has(rule)) await database.transaction((query) => retire(query, fingerprint, Date.now()));
+    }
   }
 
   /** Silences, failing parents and flapping of findings that were not evaluated just now. */
@@ -84,7 +96,11 @@ export const watchActivities = (deps: ActivityDeps) => {
     const mission = await requestHealing({ database, temporal }, {
       subsystem_id: finding.subsystem_id, symptom: finding.symptom!, resource_id: finding.resource_id, finding_id: finding.finding_id,
       fingerprint: finding.fingerprint, playbook_id: finding.playbook_id, dry_run: false, severity: finding.severity,
-      details: { title: finding.title, reason: finding.reason, value: finding.value, attributes: finding.attributes, first_seen_at: finding.first_seen_at },
+      details: {
+        // What its window watches: the probe or the metric that it was made from.
+        probe_id: finding.attributes['probe'] ?? null, metric_id: finding.attributes['metric'] ?? null,
+        title: finding.title, reason: finding.reason, value: finding.value, attributes: finding.attributes, first_seen_at: finding.first_seen_at,
+      },
     }, systemActor('detector'));
     await noteHealingAsked(database.query, finding.finding_id, mission, Date.now());
     return mission;
@@ -103,6 +119,7 @@ export const watchActivities = (deps: ActivityDeps) => {
     for (const one of measured.evaluations) {
       await judge(one, { inhibited_by: inhibited.get(one.rule.subsystem_id) ?? null, silences });
     }
+    if (watched.problem === null) await retireUnwatched(watched);
     await resuppressAll(inhibited, silences);
     const healing: string[] = [];
     if (!(await storms(silences))) {

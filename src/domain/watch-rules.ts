@@ -45,8 +45,11 @@ export function evaluationsOfProbe(subsystemId: string, probe: Probe, reading: P
   }));
 }
 
+export const probeRuleId = (subsystemId: string, probeId: string): string => `probe:${subsystemId}.${probeId}`;
+export const metricRuleId = (metricId: string): string => `metric:${metricId}`;
+
 const probeRule = (subsystemId: string, probe: Probe, symptom: string | null): WatchedRule => ({
-  rule_id: `probe:${subsystemId}.${probe.id}`, source: 'probe', subsystem_id: subsystemId, resource_id: probe.resource, symptom,
+  rule_id: probeRuleId(subsystemId, probe.id), source: 'probe', subsystem_id: subsystemId, resource_id: probe.resource, symptom,
   playbook_id: null, title: `${probe.id} of ${subsystemId} fails`, severity: probe.severity, for_seconds: probe.for_seconds,
   keep_firing_for_seconds: probe.keep_firing_for_seconds ?? 2 * probe.interval_seconds,
   attributes: { subsystem: subsystemId, probe: probe.id, symptom: symptom ?? 'none' },
@@ -60,7 +63,7 @@ export function evaluationOfMetric(metric: TimedMetric, symptom: string | null, 
   const { metric_id, interval_seconds = 30, for_seconds = 0, severity = 'medium', playbooks = [] } = metric;
   return {
     rule: {
-      rule_id: `metric:${metric_id}`, source: 'metric', subsystem_id: metric.subsystem_id ?? unassigned, resource_id: null, symptom,
+      rule_id: metricRuleId(metric_id), source: 'metric', subsystem_id: metric.subsystem_id ?? unassigned, resource_id: null, symptom,
       playbook_id: playbooks[0] ?? null, title: `${metric_id} is off its target`, severity, for_seconds, keep_firing_for_seconds: 2 * interval_seconds,
       attributes: { metric: metric_id },
     },

@@ -110,7 +110,7 @@ async function noteRecurrence(query: Query, finding: Finding, now: number): Prom
     `SELECT finding_id, healing_mission_id FROM findings
       WHERE fingerprint = $1 AND healing_mission_id IS NOT NULL ORDER BY created_seq DESC LIMIT 1`, [finding.fingerprint]);
   if (healed === undefined) return;
-  await markRecurrence(query, finding.fingerprint, now);
+  await markRecurrence(query, finding.fingerprint, new Date(now));
   await insertEvents(query, [eventOf('finding.recurred', finding, { earlier: healed.finding_id, healing_mission_id: healed.healing_mission_id })]);
 }
 
@@ -155,4 +155,17 @@ export async function resuppress(query: Query, fingerprint: string, flapping: bo
   await save(query, finding);
   await insertEvents(query, eventsOf(before, finding, flapping));
   return true;
+}
+
+/** Resolves the open finding of a rule that is no longer watched: nobody would ever say that it is over. Call it in a transaction. */
+export async function retire(query: Query, fingerprint: string, now: number): Promise<void> {
+  await lockFinding(query, fingerprint);
+  const before = await openFinding(query, fingerprint);
+  if (before === undefined) return;
+  const at = timeOf(now);
+  const finding: Finding = {
+    ...before, condition: 'RESOLVED', condition_since: at, state: 'RESOLVED', state_since: at, resolved_at: at, reason: 'no longer watched', version: before.version + 1,
+  };
+  await save(query, finding);
+  await insertEvents(query, eventsOf(before, finding, false));
 }

@@ -77,11 +77,18 @@ export async function startRun(query: Query, run: HealingRun): Promise<void> {
     [run.mission_id, run.attempt, run.playbook_id, run.playbook_version, run.subsystem_id, run.resource_id, run.fingerprint, run.plan_digest]);
 }
 
-/** Notes how a run ended, once; three ineffective ones within a day end in quarantine. Call it in a transaction. */
-export async function endRun(query: Query, missionId: string, attempt: number, outcome: RunOutcome, reason: string): Promise<void> {
+/**
+ * Notes how a run ended, once; three ineffective ones within a day end in quarantine. Call it in a transaction.
+ * @param provisionalSeconds how long an effective run may still turn out not to have been
+ */
+export async function endRun(
+  query: Query, missionId: string, attempt: number, outcome: RunOutcome, reason: string, provisionalSeconds = 0,
+): Promise<void> {
   const [run] = await query<HealingRunRow>(
-    `UPDATE healing_runs SET outcome = $3, reason = $4, ended_at = clock_timestamp()
-      WHERE mission_id = $1 AND attempt = $2 AND outcome = 'running' RETURNING ${runColumns}`, [missionId, attempt, outcome, storable(reason)]);
+    `UPDATE healing_runs SET outcome = $3, reason = $4, ended_at = clock_timestamp(),
+            provisional_until = CASE WHEN $3 = 'effective' THEN clock_timestamp() + make_interval(secs => $5) END
+      WHERE mission_id = $1 AND attempt = $2 AND outcome = 'running' RETURNING ${runColumns}`,
+    [missionId, attempt, outcome, storable(reason), provisionalSeconds]);
   if (run === undefined) return;
   await insertEvents(query, [{
     type: 'healing.ended', actor: systemActor('worker'), subject: { ...noSubject, mission_id: missionId },
@@ -94,14 +101,13 @@ export async function endRun(query: Query, missionId: string, attempt: number, o
 /**
  * The symptom of this fingerprint fired again: what was held for healed within its recurrence window was not. Call it in the
  * transaction that opens the finding.
- * @param windowSeconds how long a resolved run is provisional
  * @returns the missions whose run is ineffective by hindsight
  */
-export async function markRecurrence(query: Query, fingerprint: string, now: Date, windowSeconds = 86_400): Promise<string[]> {
+export async function markRecurrence(query: Query, fingerprint: string, now: Date): Promise<string[]> {
   const runs = await query<HealingRunRow>(
     `UPDATE healing_runs SET outcome = 'ineffective', reason = 'the symptom came back'
-      WHERE fingerprint = $1 AND outcome = 'effective' AND ended_at > $2 RETURNING ${runColumns}`,
-    [fingerprint, new Date(now.getTime() - windowSeconds * 1_000).toISOString()]);
+      WHERE fingerprint = $1 AND outcome = 'effective' AND provisional_until > $2 RETURNING ${runColumns}`,
+    [fingerprint, now.toISOString()]);
   for (const run of runs) {
     await insertEvents(query, [{
       type: 'healing.ineffective', actor: systemActor('worker'), subject: { ...noSubject, mission_id: run.mission_id },

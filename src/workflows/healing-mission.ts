@@ -139,7 +139,9 @@ async function heal(mission: Mission<HealingPackage>, ways: Ways, host: string, 
   const { plan, plan_digest, candidate } = planned;
   let holding: Holding | null = null;
   let run = 0;
-  const settle = (outcome: RunOutcome, reason: string): Promise<void> => main.endHealingRun({ mission_id, attempt: run, outcome, reason });
+  const settle = (outcome: RunOutcome, reason: string): Promise<void> => main.endHealingRun({
+    mission_id, attempt: run, outcome, reason, provisional_seconds: candidate.limits.recurrence_window_seconds,
+  });
   try {
     const effects = await mission.stage('execute', async (attempt) => {
       if (run > 0) await settle('aborted', 'interrupted');

@@ -45,9 +45,10 @@ export async function planHealing(
   const waiting = [...context.candidates];
   for (let candidate = waiting.shift(); candidate !== undefined; candidate = waiting.shift()) {
     const playbook = playbooks.get(candidate.playbook_id)!;
-    const matches = playbook.match.symptoms.includes(pack.healing.symptom) || rungs.has(playbook.id) || pack.healing.playbook_id === playbook.id;
+    const { symptom, playbook_id: asked } = pack.healing;
+    const matches = rungs.has(playbook.id) || (asked === null ? playbook.match.symptoms.includes(symptom) : asked === playbook.id);
     if (!matches) {
-      consider(candidate, `is for ${playbook.match.symptoms.join(', ')}`);
+      consider(candidate, asked === null ? `is for ${playbook.match.symptoms.join(', ')}` : `${asked} was asked for`);
       continue;
     }
     if (tried.includes(`${candidate.playbook_id}@${candidate.resource_id}`)) {

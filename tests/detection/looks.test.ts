@@ -74,6 +74,18 @@ test('a failing parent explains its children, also those that failed before it',
   expect(await bench.findings('child')).toMatchObject([{ state: 'FIRING', inhibited_by: null }]);
 });
 
+test('a finding of what is no longer watched is over, and says why', async () => {
+  await bench.subsystems({ gone: one('gone') });
+  await bench.look();
+  expect(await bench.findings('gone')).toMatchObject([{ state: 'FIRING' }]);
+  await bench.configure('subsystems.yaml', 'subsystems: nonsense');
+  await bench.look(15);
+  expect(await bench.findings('gone')).toMatchObject([{ state: 'FIRING' }]);
+  await bench.subsystems({});
+  await bench.look();
+  expect(await bench.findings('gone')).toMatchObject([{ state: 'RESOLVED', reason: 'no longer watched' }]);
+});
+
 test('two looks at once: one finding', async () => {
   await bench.subsystems({ e: one('e') });
   await Promise.all([bench.look(), bench.look(), bench.look()]);

@@ -13,6 +13,8 @@ CREATE TABLE healing_runs (
   reason           text,
   started_at       timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
   ended_at         timestamptz(3),
+  -- Until then an effective run is provisional: the same symptom again makes it ineffective.
+  provisional_until timestamptz(3),
   PRIMARY KEY (mission_id, attempt)
 );
 CREATE INDEX healing_runs_target ON healing_runs (playbook_id, subsystem_id, resource_id, started_at DESC);

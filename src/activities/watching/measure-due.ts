@@ -3,7 +3,7 @@ import type { EgressPolicy } from '../../domain/egress.ts';
 import { ownIntervalSeconds, ownProbe, ownSubsystems, watchedOwnParts, type WatchedOwnPart } from '../../domain/own-subsystems.ts';
 import type { Dependency, ProbeReading, ProbeResult } from '../../domain/subsystem-health.ts';
 import { isProbeMetric, type Probe, type Subsystem } from '../../domain/subsystem.ts';
-import { evaluationOfMetric, evaluationsOfProbe, watchInterval, type RuledEvaluation, type TimedMetric } from '../../domain/watch-rules.ts';
+import { evaluationOfMetric, evaluationsOfProbe, metricRuleId, probeRuleId, watchInterval, type RuledEvaluation, type TimedMetric } from '../../domain/watch-rules.ts';
 import { createCatalog } from '../../store/catalog.ts';
 import { readPolicy } from '../../store/policy.ts';
 import { readSubsystems } from '../../store/subsystems.ts';
@@ -39,6 +39,13 @@ export const intervalsOf = ({ subsystems, metrics }: Watched): number[] => [...n
   ownIntervalSeconds, ...subsystems.flatMap(({ probes }) => probes.map((probe) => watchInterval(probe.interval_seconds))),
   ...metrics.flatMap(({ interval_seconds }) => (interval_seconds === undefined ? [] : [watchInterval(interval_seconds)])),
 ])].sort((a, b) => a - b);
+
+/** Ids of the rules that the configuration makes, as findings name them. */
+export const rulesOf = ({ subsystems, metrics }: Watched): Set<string> => new Set([
+  ...watchedOwnParts.map((part) => probeRuleId(part, ownProbe)),
+  ...subsystems.flatMap(({ subsystem_id, probes }) => probes.map((probe) => probeRuleId(subsystem_id, probe.id))),
+  ...metrics.map((metric) => metricRuleId(metric.metric_id)),
+]);
 
 export const dependenciesOf = ({ subsystems }: Watched): Dependency[] => [...ownSubsystems, ...subsystems];
 
