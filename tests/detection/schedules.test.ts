@@ -29,7 +29,7 @@ const whenScheduled = async (wanted: string[]): Promise<void> => {
 };
 
 test('one schedule for each interval; what is no longer watched has none; any number of syncs at once', async () => {
-  await watch(7, 3600, 7);
+  await watch(7, 3600);
   await Promise.all([sync(), sync(), sync()]);
   await whenScheduled(['watch-15s', 'watch-3600s', 'watch-7s']);
   expect(await sync()).toEqual({ created: [], updated: [], deleted: [] });
