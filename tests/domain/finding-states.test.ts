@@ -11,7 +11,7 @@ const at = (seconds: number, outcome: Evaluation['outcome']): Evaluation => ({ o
 function run(letters: string, with_: Pick<FindingRule, 'for_seconds' | 'keep_firing_for_seconds'> = rule) {
   let finding: FindingProgress | undefined;
   const changes: string[] = [];
-  [...letters].forEach((letter, i) => {
+  letters.split('').forEach((letter, i) => {
     const step = stepFinding(finding, at(i, letter === 'b' ? 'bad' : letter === 'g' ? 'good' : 'no_data'), with_);
     finding = step.finding;
     changes.push(...step.changes);
@@ -82,7 +82,7 @@ describe('whatever is measured', () => {
   test('it ends in a condition there is, and a longer history of good ends it', () => fc.assert(fc.property(letters, waits, (text, with_) => {
     const { finding } = run(text, with_);
     if (finding !== undefined) expect(findingConditions).toContain(finding.condition);
-    const after = [...'g'.repeat(30)].reduce<FindingProgress | undefined>((now, _, i) =>
+    const after = Array.from({ length: 30 }, (_, i) => i).reduce<FindingProgress | undefined>((now, i) =>
       (now?.condition === 'RESOLVED' ? now : stepFinding(now, at(text.length + i, 'good'), with_).finding), finding);
     expect(after === undefined || after.condition === 'RESOLVED').toBe(true);
   })));

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { changePercent, isFlapping, remember } from '../../src/domain/flapping.ts';
 import { isStorm } from '../../src/domain/storm.ts';
 
-const from = (text: string): string => [...text].reduce((all, letter) => remember(all, letter === 'b' ? 'bad' : 'good'), '');
+const from = (text: string): string => text.split('').reduce((all, letter) => remember(all, letter === 'b' ? 'bad' : 'good'), '');
 
 test.each([
   ['', 0], ['b', 0], ['bbbb', 0], ['g'.repeat(40), 0],

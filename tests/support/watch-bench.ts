@@ -26,12 +26,12 @@ export async function openWatchBench(allow: string[] = []) {
   const configFolder = join(home, 'config');
   await mkdir(configFolder, { recursive: true });
   const deps: ActivityDeps = { ...workspace.deps, config: { ...workspace.deps.config, configFolder } };
-  const { watchOnce } = watchActivities(deps);
+  const activities = watchActivities(deps);
   const bench = {
     home, db, deps,
     configure: (file: string, value: unknown): Promise<void> => writeFile(join(configFolder, file), typeof value === 'string' ? value : stringify(value)),
     subsystems: (subsystems: Record<string, unknown>): Promise<void> => bench.configure('subsystems.yaml', { subsystems }),
-    look: (interval_seconds = 1): Promise<WatchResult> => new MockActivityEnvironment().run(() => watchOnce({ interval_seconds, tick: Date.now() })),
+    look: (interval_seconds = 1): Promise<WatchResult> => new MockActivityEnvironment().run(() => activities.watchOnce({ interval_seconds, tick: Date.now() })),
     set: (name: string): Promise<void> => writeFile(join(home, name), ''),
     unset: (name: string): Promise<void> => rm(join(home, name), { force: true }),
     file: (name: string): string => join(home, name),
