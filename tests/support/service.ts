@@ -12,13 +12,14 @@ import { temporaryFolder } from './repository.ts';
 
 /**
  * GET /ready, POST /drain, POST /leak {bytes_per_second}, POST /cache {keys}, GET /seen (what was POSTed), GET /pid.
- * Environment: `STUBBORN` ignores SIGTERM, `LEAKS` leaks from the start, `SLOW_MS` is not ready before.
+ * Environment: `STUBBORN` ignores SIGTERM, `LEAKS` leaks bytes a second from the start, `BULK` holds that much, `SLOW_MS` is not ready before.
  */
 const source = `
 const { createServer } = require('node:http');
 const kept = []; const seen = []; let draining = false;
 const bornAt = Date.now(); const slow = Number(process.env.SLOW_MS ?? 0);
 const leak = (bytes) => setInterval(() => { kept.push(Buffer.alloc(Math.round(bytes / 20), 1)); }, 50);
+if (process.env.BULK) kept.push(Buffer.alloc(Number(process.env.BULK), 1));
 if (process.env.LEAKS) leak(Number(process.env.LEAKS));
 if (process.env.STUBBORN) process.on('SIGTERM', () => {}); else process.on('SIGTERM', () => { server.close(); setTimeout(() => process.exit(0), 50); });
 const server = createServer((request, response) => {
