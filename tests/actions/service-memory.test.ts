@@ -14,7 +14,7 @@ const withOptions = async (options: string[], more: Record<string, unknown> = {}
   bench = await openServiceBench({ min_healthy: 0, ...service });
   const [first, ...rest] = bench.declared;
   const web1 = { ...first, argv: [process.execPath, ...options, bench.script], ...more };
-  await bench.configure({ web: { ...bench.resource, manager: { kind: 'process', instances: [web1, ...rest] } } });
+  await bench.configure({ web: { ...bench.declaration, manager: { kind: 'process', instances: [web1, ...rest] } } });
   await bench.act('web', 'service.start', one);
 };
 
@@ -68,7 +68,7 @@ test('the inspector of another process is not asked', async () => {
   const port = await freePort(0);
   await withOptions([`--inspect=127.0.0.1:${port}`], { inspector_port: port });
   const [web1, web2, ...rest] = bench.declared;
-  await bench.configure({ web: { ...bench.resource, manager: { kind: 'process', instances: [web1, { ...web2, inspector_port: port }, ...rest] } } });
+  await bench.configure({ web: { ...bench.declaration, manager: { kind: 'process', instances: [web1, { ...web2, inspector_port: port }, ...rest] } } });
   await bench.act('web', 'service.start', { service: 'web', instance: 'web2' });
   await expect(bench.act('web', 'service.collect_garbage', { service: 'web', instance: 'web2' })).rejects.toMatchObject({ type: 'PLAN_DRIFT' });
   await expect(bench.act('web', 'service.collect_garbage', one)).rejects.toMatchObject({ type: 'NOT_SUPPORTED' });
@@ -77,12 +77,12 @@ test('the inspector of another process is not asked', async () => {
 test('cache entries are forgotten by name, and nothing else', async () => {
   bench = await openServiceBench();
   const cacheUrl = `http://127.0.0.1:${bench.portOf('web1')}/cache`;
-  await bench.configure({ web: { ...bench.resource, cache_url: cacheUrl } });
+  await bench.configure({ web: { ...bench.declaration, cache_url: cacheUrl } });
   await bench.start();
   expect(await bench.act('web', 'service.clear_cache', { service: 'web', keys: ['a', 'b'] })).toEqual({ keys: 2 });
   expect(JSON.parse(await bench.get('web1', '/seen'))).toEqual([{ url: '/cache', body: { keys: ['a', 'b'] } }]);
   await expect(bench.act('web', 'service.clear_cache', { service: 'web', keys: [] })).rejects.toMatchObject({ type: 'STEP_INVALID' });
-  await bench.configure({ web: bench.resource });
+  await bench.configure({ web: bench.declaration });
   await expect(bench.act('web', 'service.clear_cache', { service: 'web', keys: ['a'] })).rejects.toMatchObject({ type: 'NOT_SUPPORTED' });
 });
 

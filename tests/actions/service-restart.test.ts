@@ -116,4 +116,5 @@ test('a worker killed after starting: the second try finds the new process and l
   await rm(bench.pidFile('web1'));
   expect(await restart('web1', 'k', { identity: was })).toMatchObject({ was, identity: now });
   expect(bench.processesOf('web1')).toEqual([Number(now.split('@')[0])]);
+  expect(bench.identityOf('web1')).toBe(now);
 });

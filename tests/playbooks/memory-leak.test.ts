@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Decline, PlannedStep } from '../../src/domain/healing.ts';
+import type { Decline, Json, PlannedStep } from '../../src/domain/healing.ts';
 import { memoryLeak } from '../../src/workflows/playbooks/memory-leak.ts';
 import type { PlaybookContext } from '../../src/workflows/playbooks/playbook.ts';
 import type { Planned } from '../support/playbook-bench.ts';
@@ -41,7 +41,7 @@ describe('with a real service', () => {
     bench = await openServiceBench();
     const [web1, ...rest] = bench.declared;
     const leaky = { ...web1, argv: [process.execPath, '--heapsnapshot-signal=SIGUSR2', bench.script], env: { ...web1!.env, LEAKS: String(leak.bytes_per_second) } };
-    await bench.configure({ web: { ...bench.resource, manager: { kind: 'process', instances: [leaky, ...rest] } } });
+    await bench.configure({ web: { ...bench.declaration, manager: { kind: 'process', instances: [leaky, ...rest] } } });
     await bench.start();
     const other = bench.identityOf('web2');
     const { at, plan } = await planned();
@@ -129,7 +129,7 @@ describe('by table', () => {
     ['shrinking', { slope: -fast }, { decline: 'not_applicable', code: 'NO_GROWTH' }],
     ['another process in the middle', { slope: fast, same: false }, { decline: 'refused', code: 'MEMORY_NOT_MEASURED' }],
     ['a value that is no number', { slope: fast, values: [Number.NaN] }, { decline: 'refused', code: 'MEMORY_NOT_MEASURED' }],
-    ['too few samples in each look', { slope: fast, manager: 'systemd', values: Array.from({ length: 20 }, () => Infinity) }, { decline: 'refused', code: 'MEMORY_NOT_MEASURED' }],
+    ['a value without end', { slope: fast, values: [Infinity] }, { decline: 'refused', code: 'MEMORY_NOT_MEASURED' }],
     ['a limit far away', { slope: fast, limit: 1e15 }, { decline: 'not_applicable', code: 'LIMIT_FAR' }],
     ['a declared limit far away', { slope: fast, limit: 1, more: { limit_bytes: 1e15 } }, { decline: 'not_applicable', code: 'LIMIT_FAR' }],
     ['it came back twice', { slope: fast, details: { recurrences: 2 } }, { decline: 'mission', code: 'LEAK_RECURS' }],
@@ -176,8 +176,8 @@ describe('by table', () => {
     ['errors are bad and were not known before', reading(null, false), reading(5, false), undefined, false],
   ])('must not regress: %s', async (_, before, now, ready, ok) => {
     const at = contextOf({ slope: 0, errors: now, ...(ready === undefined ? {} : { ready }) });
-    const facts = { leaking: [], ready: ['web1', 'web2'], errors: before };
-    expect(await memoryLeak.verify.must_not_regress({ ...at, facts: facts as never })).toMatchObject({ ok });
+    const facts = { leaking: [], ready: ['web1', 'web2'], errors: before as Json };
+    expect(await memoryLeak.verify.must_not_regress({ ...at, facts })).toMatchObject({ ok });
   });
 
   test.each<[string, object, World, boolean]>([
@@ -187,13 +187,13 @@ describe('by table', () => {
     ['another process that is not ready', { identity: 'old', rss_bytes: 200 }, { slope: 0, ready: [false, true] }, false],
   ])('independent: %s', async (_, before, world, ok) => {
     const facts = { leaking: [growth('web1', before)], ready: [], errors: null };
-    expect(await memoryLeak.verify.independent({ ...contextOf(world), facts: facts as never })).toMatchObject({ ok });
+    expect(await memoryLeak.verify.independent({ ...contextOf(world), facts })).toMatchObject({ ok });
   });
 
   test.each<[string, World, boolean]>([
     ['does not grow any more', { slope: 0 }, true], ['still grows', { slope: fast }, false], ['could not be measured', { slope: 0, same: false }, false],
   ])('symptom: %s', async (_, world, ok) => {
     const facts = { leaking: [growth('web1')], ready: [], errors: null };
-    expect(await memoryLeak.verify.symptom({ ...contextOf(world), facts: facts as never })).toMatchObject({ ok });
+    expect(await memoryLeak.verify.symptom({ ...contextOf(world), facts })).toMatchObject({ ok });
   });
 });

@@ -98,7 +98,7 @@ test('errors that got worse are said, from the metric that the service declares'
   } } }));
   const [web1, web2, web3] = bench.declared;
   const configure = (rate: string) => bench.configure({ web: {
-    ...bench.resource, error_metric: 'web.errors', manager: { kind: 'process', instances: [web1, { ...web2, env: { ...web2!.env, ERROR_RATE: rate } }, web3] },
+    ...bench.declaration, error_metric: 'web.errors', manager: { kind: 'process', instances: [web1, { ...web2, env: { ...web2!.env, ERROR_RATE: rate } }, web3] },
   } });
   await configure('0');
   await bench.start();
@@ -113,4 +113,16 @@ test('errors that got worse are said, from the metric that the service declares'
   expect(await restartService.verify.must_not_regress({ ...at, facts: planned.facts })).toMatchObject({ ok: false, measured: { errors: { value: 7 } } });
   await bench.act('web', 'service.stop', { service: 'web', instance: 'web2' });
   expect(await restartService.verify.must_not_regress({ ...at, facts: planned.facts })).toMatchObject({ ok: false, measured: { errors: { value: null } } });
+});
+
+test.each<[string, string, object, object]>([
+  ['a silent service behind hooks', 'http', { state: 'unknown' }, { stuck: [{ instance: null, identity: null, uptime_seconds: null }] }],
+  ['containers that are not all well', 'docker_compose', { state: 'running', identity: 'c0ffee@T1' }, { stuck: [{ identity: 'c0ffee@T1' }] }],
+  ['a unit that is down', 'systemd', { state: 'stopped' }, { down: [null], stuck: [] }],
+  ['a unit of an unknown state', 'systemd', { state: 'unknown' }, { decline: 'refused', code: 'STATE_UNKNOWN' }],
+])('%s', async (_, manager, seen, expected) => {
+  bench = await openServiceBench();
+  const status = { instance: null, spare: false, identity: null, pid: null, uptime_seconds: null, ready: false, rss_bytes: null, argv: [], restarts: 0, reason: null, ...seen };
+  const probe = async (name: string): Promise<unknown> => (name === 'service.status' ? { manager, min_healthy: 0, instances: [status] } : null);
+  expect(await restartService.plan({ ...await context(), probe: probe as never })).toMatchObject(expected);
 });

@@ -61,8 +61,8 @@ export async function openServiceBench(service: Shape = {}, instances: Record<st
       env: { PORT: String(port), HOME: folderOf, ...env }, ready_url: `http://127.0.0.1:${port}/ready`, drain_url: `http://127.0.0.1:${port}/drain`, ...more,
     };
   }));
-  const resource = { kind: 'service', manager: { kind: 'process', instances: declared }, stop_timeout_seconds: 5, ready_timeout_seconds: 20, min_healthy: 1, ...service };
-  const bench = await openPlaybookBench({ web: resource });
+  const declaration = { kind: 'service', manager: { kind: 'process', instances: declared }, stop_timeout_seconds: 5, ready_timeout_seconds: 20, min_healthy: 1, ...service };
+  const bench = await openPlaybookBench({ web: declaration });
   const portOf = (id: string): number => Number(declared.find((one) => one.id === id)!.env['PORT']);
   const allowed = declared.map((one) => `127.0.0.1:${portOf(one.id)}`);
   await writeFile(join(bench.deps.config.configFolder, 'policy.yaml'), stringify({
@@ -73,7 +73,7 @@ export async function openServiceBench(service: Shape = {}, instances: Record<st
   const pidOf = (id: string): number => Number(readFileSync(pidFile(id), 'utf8'));
 
   return {
-    ...bench, folder, script, resource, declared, portOf, pidFile, pidOf,
+    ...bench, folder, script, declaration, declared, portOf, pidFile, pidOf,
     identityOf: (id: string): string => `${pidOf(id)}@${startedAt(pidOf(id))}`,
     get: async (id: string, path: string): Promise<string> => (await fetch(`http://127.0.0.1:${portOf(id)}${path}`)).text(),
     post: async (id: string, path: string, body: unknown): Promise<void> => {

@@ -4,7 +4,7 @@ import type { ServiceInstance } from '../../domain/subsystem.ts';
 import type { ProcessIdentity } from '../../processes.mjs';
 import { defineAction, drift, refused, type ActionTools } from './action.ts';
 import { spend, spendStart } from './service/budget.ts';
-import { findInstance, identityText } from './service/instance.ts';
+import { findInstance, identityText, namedByPidFile } from './service/instance.ts';
 import { isReady, refuseAnother, refuseTooFew } from './service/readiness.ts';
 import { chosen, serviceNamed, type Service } from './service/service.ts';
 import { startInstance } from './service/starting.ts';
@@ -35,6 +35,7 @@ const stop = defineAction({
   input: z.strictObject({ ...target, identity }),
   async guard(input, tools) {
     const service = await serviceNamed(tools, input.service);
+    if (input.identity !== null && input.instance === null && unitOf(service) === undefined) throw refused('STEP_INVALID', `${service.id} has several instances: the process of which one?`);
     if (unitOf(service)?.kind === 'http') throw refused('NOT_SUPPORTED', `${service.id} can be restarted by its hook, not stopped`);
     for (const instance of toStop(service, input.instance)) {
       const running = await processOf(instance);
@@ -105,6 +106,7 @@ const restart = defineAction({
   async guard(input, tools) {
     const service = await serviceNamed(tools, input.service);
     if (unitOf(service) !== undefined) {
+      chosen(service, idsOf(input.instance));
       if (service.resource.min_healthy > 0) throw refused('MIN_HEALTHY', `${service.id} can only be restarted as a whole, and ${service.resource.min_healthy} must stay ready`);
       return refuseAnotherUnit(service, input.identity);
     }
@@ -132,6 +134,8 @@ const restart = defineAction({
     const instance = oneOf(service, input.instance);
     const running = await processOf(instance);
     if (running?.effect !== tools.key || !await isReady(service, instance)) return undefined;
+    // The try that started it died before it wrote the pid file: the next one does that.
+    if ((await namedByPidFile(instance)).kind !== 'running') return undefined;
     return { instance: instance.id, was, identity: identityText(running.process), drained: null, killed: null };
   },
   async act(input, before, tools) {

@@ -32,6 +32,15 @@ const instanceSchema = z.strictObject({
   inspector_port: z.number().int().min(1).max(65_535).nullable().default(null),
 });
 
+/** An instance is found by its pid file: two with the same would be taken for each other. */
+function eachOnce(instances: readonly { id: string; pid_file: string }[], context: z.RefinementCtx): void {
+  for (const field of ['id', 'pid_file'] as const) {
+    for (const [index, instance] of instances.entries()) {
+      if (instances.findIndex((other) => other[field] === instance[field]) !== index) context.addIssue({ code: 'custom', path: [index, field], message: `${instance[field]} is there twice` });
+    }
+  }
+}
+
 const resourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('sqlite'), path, writers: z.array(id).max(20).default([]), backups: path.nullable().default(null),
@@ -44,7 +53,7 @@ const resourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('service'),
     manager: z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('process'), instances: z.array(instanceSchema).min(1).max(50) }),
+      z.strictObject({ kind: z.literal('process'), instances: z.array(instanceSchema).min(1).max(50).superRefine(eachOnce) }),
       z.strictObject({ kind: z.literal('systemd'), unit: z.string().regex(/^[\w@.:-]+$/, 'a unit name').refine((unit) => !unit.startsWith('-'), 'a unit name') }),
       z.strictObject({ kind: z.literal('docker_compose'), file: path, service: id }),
       z.strictObject({ kind: z.literal('http'), restart_url: httpUrl, status_url: httpUrl }),

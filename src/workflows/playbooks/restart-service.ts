@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { restartBudget } from '../../domain/restart-budget.ts';
 import type { Json } from '../../domain/healing.ts';
 import type { MetricReading } from '../../activities/actions/service-probes.ts';
+import type { InstanceStatus } from '../../activities/actions/service/status.ts';
 import { decline, definePlaybook, step, type PlaybookContext } from './playbook.ts';
 import { isUp, nameOf, stillWell } from './service/well.ts';
 
@@ -13,7 +14,7 @@ type Facts = {
   /** To be started. */
   down: (string | null)[];
   /** To be restarted, with the process that it is. */
-  stuck: { instance: string | null; identity: string; uptime_seconds: number }[];
+  stuck: { instance: string | null; identity: string | null; uptime_seconds: number | null }[];
   ready: (string | null)[];
   errors: MetricReading | null;
 };
@@ -23,11 +24,14 @@ async function plan(context: PlaybookContext<Params, 'service'>) {
   const { instances: all, min_healthy, manager } = await context.probe('service.status', { service });
   const instances = all.filter((one) => !one.spare);
   const seen = instances as Json;
-  const unclear = instances.find((one) => one.state === 'foreign' || one.state === 'unknown');
+  // Of a service behind hooks nobody sees more than that it does not answer, and its hook is declared for that.
+  const silent = (one: InstanceStatus): boolean => one.state === 'unknown' && manager === 'http';
+  const unclear = instances.find((one) => one.state === 'foreign' || (one.state === 'unknown' && !silent(one)));
   if (unclear !== undefined) return decline('refused', unclear.state === 'foreign' ? 'FOREIGN_PROCESS' : 'STATE_UNKNOWN', unclear.reason ?? 'its state is not known', seen);
   if (instances.every(isUp)) return decline('healthy', 'ALL_READY', `every instance of ${service} is ready`, seen);
   const down = instances.filter((one) => one.state === 'stopped');
-  const stuck = instances.filter((one) => one.state === 'running' && !one.ready && one.identity !== null && (one.uptime_seconds ?? 0) > resource.ready_timeout_seconds);
+  const stuck = instances.filter((one) => silent(one) ||
+    (one.state === 'running' && !one.ready && (one.uptime_seconds === null || one.uptime_seconds > resource.ready_timeout_seconds)));
   if (down.length + stuck.length === 0) return decline('not_applicable', 'STARTING', `${service} is still within the ${resource.ready_timeout_seconds} s that it may take to become ready`, seen);
   const spent = [...down, ...stuck].find((one) => one.restarts >= restartBudget.max);
   if (spent !== undefined) return decline('refused', 'RESTART_BUDGET', `${nameOf(spent.instance, service)} was restarted ${spent.restarts} times within ${restartBudget.seconds / 60} minutes: it does not stay up`, seen);
@@ -35,7 +39,7 @@ async function plan(context: PlaybookContext<Params, 'service'>) {
   if (stuck.length > 0 && readyThen < min_healthy) return decline('refused', 'MIN_HEALTHY', `${readyThen} others would be ready, ${min_healthy} must be before another is taken down`, seen);
   return {
     down: down.map((one) => one.instance), ready: all.filter(isUp).map((one) => one.instance),
-    stuck: stuck.map((one) => ({ instance: one.instance, identity: one.identity!, uptime_seconds: one.uptime_seconds ?? 0 })),
+    stuck: stuck.map((one) => ({ instance: one.instance, identity: one.identity, uptime_seconds: one.uptime_seconds })),
     errors: await context.probe('service.metric', { service, which: 'error' }),
   };
 }
@@ -60,7 +64,7 @@ export const restartService = definePlaybook<Params, Facts, 'service'>({
       })),
       ...facts.stuck.map(({ instance, identity, uptime_seconds }) => step({
         id: `restart-${nameOf(instance, service)}`, action: 'service.restart', timeout_seconds, with: { service, instance, identity },
-        effect: `${nameOf(instance, service)} (${identity}), which has run for ${uptime_seconds} s and is not ready, is ended and started again`,
+        effect: `${nameOf(instance, service)} (${identity ?? 'no identity is known'}), which ${uptime_seconds === null ? 'does not answer' : `has run for ${uptime_seconds} s and is not ready`}, is ended and started again`,
       })),
     ];
   },

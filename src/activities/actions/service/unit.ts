@@ -63,7 +63,7 @@ async function composeStatus(service: Service, { file, service: name }: { file: 
   const running = states.filter((state) => state.Running);
   const well = running.filter(({ Health }) => Health === undefined || Health === null || Health.Status === 'healthy');
   return {
-    state: running.length === states.length ? 'running' : running.length === 0 ? 'stopped' : 'unknown',
+    state: running.length === 0 ? 'stopped' : 'running',
     identity: ids.map((id, i) => `${id.slice(0, 12)}@${states[i]!.StartedAt}`).join(' '), pid: states.length === 1 && running.length === 1 ? states[0]!.Pid : null,
     ready: well.length === states.length, reason: well.length === states.length ? null : `${well.length} of ${states.length} containers are well`,
   };
