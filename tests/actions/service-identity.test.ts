@@ -78,6 +78,23 @@ test.each(['', 'abc', '-1', '0', '1.5', '9'.repeat(100), `${process.pid} ; rm`])
   expect(await stop('web1')).toEqual({ stopped: [] });
 });
 
+test('a helper that outlives its instance is not the instance, and ends before the next one starts', async () => {
+  await bench.close();
+  const program = `require('node:child_process').spawn('sleep', ['300'], { stdio: 'ignore', detached: true }); setInterval(() => {}, 1000); console.log('up')`;
+  bench = await openServiceBench({}, { web1: { argv: [process.execPath, '-e', program], ready_url: null, drain_url: null } });
+  await startOne('web1');
+  await firstLine(join(bench.home, 'services', 'shop.web.web1.log'));
+  const first = bench.pidOf('web1');
+  const [helper] = bench.processesOf('web1').filter((pid) => pid !== first);
+  process.kill(first, 'SIGKILL');
+  await whenGone(first);
+  expect(await bench.probe('web', 'service.status', { service: 'web' })).toMatchObject({ instances: [{ instance: 'web1', state: 'stopped' }, {}, {}] });
+  expect(isAlive(helper!)).toBe(true);
+  await startOne('web1');
+  expect(isAlive(helper!)).toBe(false);
+  expect(bench.pidOf('web1')).not.toBe(first);
+});
+
 test('what the instance started ends with it', async () => {
   await bench.close();
   const family = `require('node:child_process').spawn('sleep', ['300'], { stdio: 'ignore' }); require('node:child_process').spawn('sleep', ['300'], { stdio: 'ignore', detached: true });`;

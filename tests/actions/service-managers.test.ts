@@ -18,7 +18,8 @@ const calls = join(folder, 'calls');
 const path = process.env['PATH'];
 let bench: PlaybookBench;
 let hook: Server;
-let hooked: { identity: string; posted: unknown[] };
+/** `late`: how often it still answers as the old one after a restart. */
+let hooked: { identity: string; posted: unknown[]; late: number };
 
 /** \`state.json\`: is it running, and how often was it started. */
 const program = `#!${process.execPath}
@@ -54,11 +55,15 @@ beforeAll(async () => {
   }
   process.env['PATH'] = `${bin}:${path}`;
   hook = createServer((request, response) => {
-    if (request.method === 'GET') return response.end(JSON.stringify({ identity: hooked.identity }));
+    if (request.method === 'GET') {
+      const old = hooked.posted.length > 0 && hooked.late > 0;
+      if (old) hooked.late -= 1;
+      return response.end(JSON.stringify({ identity: old ? 'run-0' : hooked.identity }));
+    }
     let text = '';
     request.on('data', (chunk: Buffer) => { text += chunk.toString(); });
     request.on('end', () => {
-      hooked = { identity: `run-${hooked.posted.length + 1}`, posted: [...hooked.posted, JSON.parse(text)] };
+      hooked = { identity: `run-${hooked.posted.length + 1}`, posted: [...hooked.posted, JSON.parse(text)], late: hooked.late };
       response.end();
     });
   });
@@ -78,7 +83,7 @@ afterAll(async () => {
 beforeEach(async () => {
   set({ running: true, starts: 1 });
   writeFileSync(calls, '');
-  hooked = { identity: 'run-0', posted: [] };
+  hooked = { identity: 'run-0', posted: [], late: 0 };
   await bench.db.database.query('DELETE FROM restarts');
 });
 
@@ -103,6 +108,7 @@ test('Docker Compose: file, deadline and service as arguments; every container m
 });
 
 test('hooks: the key of the effect goes with the request, so that the other side can tell a second try', async () => {
+  hooked.late = 2;
   expect(await act('hooked', 'restart', {}, 'k1')).toMatchObject({ was: 'run-0', identity: 'run-1' });
   expect(hooked.posted).toEqual([{ key: 'k1' }]);
   await expect(act('hooked', 'stop')).rejects.toMatchObject({ type: 'NOT_SUPPORTED' });

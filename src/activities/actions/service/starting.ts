@@ -8,6 +8,7 @@ import { refused } from '../action.ts';
 import { effectVariable, findInstance, instanceVariable, namedByPidFile } from './instance.ts';
 import { whenReady } from './readiness.ts';
 import type { Service } from './service.ts';
+import { endLeftovers } from './stopping.ts';
 
 /** What a service sees of our environment. The rest, secrets above all, is not its business. */
 const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ'];
@@ -21,7 +22,10 @@ const maxLogBytes = 10 * 1024 * 1024;
 export async function startInstance(service: Service, instance: ServiceInstance, effect: string) {
   const found = await findInstance(instance);
   if (found.kind === 'foreign') throw refused('FOREIGN_PROCESS', `${found.reason}; nothing is started beside it`);
-  if (found.kind === 'stopped') await launch(service, instance, effect);
+  if (found.kind === 'stopped') {
+    await endLeftovers(service, instance);
+    await launch(service, instance, effect);
+  }
   const process = await whenReady(service, instance);
   // Found by its mark alone: the try that started it died before it wrote the file.
   if ((await namedByPidFile(instance)).kind === 'stopped') await writePidFile(instance.pid_file, process.pid);

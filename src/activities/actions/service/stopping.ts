@@ -29,10 +29,18 @@ export async function stopInstance(service: Service, instance: ServiceInstance, 
   const all = await familyOf(instance, main);
   for (const one of all) send(instance, one, 'SIGTERM');
   const ended = await whenGone(all, service.resource.stop_timeout_seconds * 1_000, signal);
-  const rest = [...all, ...await familyOf(instance, main)].filter(isAlive);
-  for (const one of rest) send(instance, one, 'SIGKILL');
-  if (!await whenGone(rest, killedWithinMs, signal)) throw refused('STOP_FAILED', `${instance.id} survives SIGKILL`);
+  await end(service, instance, [...all, ...await familyOf(instance, main)]);
   return { drained, killed: !ended };
+}
+
+/** What a dead instance left running, known by its mark: it may hold the port that the next one needs. */
+export const endLeftovers = async (service: Service, instance: ServiceInstance): Promise<void> =>
+  end(service, instance, await processesWith(instanceVariable, instance.pid_file));
+
+async function end({ tools }: Service, instance: ServiceInstance, processes: readonly ProcessIdentity[]): Promise<void> {
+  const rest = processes.filter(isAlive);
+  for (const one of rest) send(instance, one, 'SIGKILL');
+  if (!await whenGone(rest, killedWithinMs, tools.signal)) throw refused('STOP_FAILED', `${instance.id} survives SIGKILL`);
 }
 
 /** The process, the group that it leads, and whatever else carries the instance's mark; each once. */
