@@ -48,7 +48,9 @@ test('one that runs and is not ready for longer than it may take is restarted', 
 test('nothing is down: healthy', async () => {
   bench = await openServiceBench();
   await bench.start();
-  expect(await plan()).toMatchObject({ decline: 'healthy', code: 'ALL_READY' });
+  const declined = await plan();
+  expect(declined).toMatchObject({ decline: 'healthy', code: 'ALL_READY' });
+  expect(JSON.stringify(declined)).not.toContain(bench.script);
 });
 
 test('what does not stay up is not started for ever', async () => {

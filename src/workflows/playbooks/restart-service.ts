@@ -23,7 +23,8 @@ async function plan(context: PlaybookContext<Params, 'service'>) {
   const { resource, resource_id: service } = context;
   const { instances: all, min_healthy, manager } = await context.probe('service.status', { service });
   const instances = all.filter((one) => !one.spare);
-  const seen = instances as Json;
+  // Without command lines: what is in them is the host's business, not the record's.
+  const seen: Json = instances.map(({ argv: _argv, ...rest }) => rest);
   // Of a service behind hooks nobody sees more than that it does not answer, and its hook is declared for that.
   const silent = (one: InstanceStatus): boolean => one.state === 'unknown' && manager === 'http';
   const unclear = instances.find((one) => one.state === 'foreign' || (one.state === 'unknown' && !silent(one)));
