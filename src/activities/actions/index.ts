@@ -1,19 +1,27 @@
 /** The registry: every probe and every action that a playbook may name. */
 import type { z } from 'zod';
 import { commandActions, commandProbes } from './command.ts';
+import { commandActions } from './command.ts';
+import { latencyProbes } from './latency.ts';
+import { postgresActions, postgresProbes } from './postgres.ts';
 import { serviceActions } from './service.ts';
 import { serviceMemoryActions } from './service-memory.ts';
 import { serviceProbes } from './service-probes.ts';
+import { sqlActions } from './sql.ts';
 
 export const probes = {
   ...commandProbes,
   ...serviceProbes,
+  ...postgresProbes,
+  ...latencyProbes,
 };
 
 export const actions = {
   ...commandActions,
   ...serviceActions,
   ...serviceMemoryActions,
+  ...postgresActions,
+  ...sqlActions,
 };
 
 export type ProbeName = keyof typeof probes;
