@@ -1,19 +1,18 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Blocker, Blockers } from '../../src/activities/actions/postgres/blockers.ts';
 import { openPlaybookBench, type PlaybookBench } from '../support/playbook-bench.ts';
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.ts';
 
 let shop: WatchedDatabase;
 let bench: PlaybookBench;
+beforeAll(async () => { bench = await openPlaybookBench({}); });
+afterAll(() => bench.close());
 beforeEach(async () => {
   shop = await openWatchedDatabase();
-  bench = await openPlaybookBench({ db: shop.resource({ allow_terminate: ['shop-report', 'mission-control-healing'] }) });
+  await bench.configure({ db: shop.resource({ allow_terminate: ['shop-report', 'mission-control-healing'] }) });
   await shop.makeOrders();
 });
-afterEach(async () => {
-  await bench.close();
-  await shop.close();
-});
+afterEach(() => shop.close());
 
 const blockers = async (): Promise<Blockers> => await bench.probe('db', 'postgres.blockers') as Blockers;
 const named = ({ pid, backend_start, xact_start }: Blocker) => ({ pid, backend_start: backend_start!, xact_start, wait_seconds: 20 });

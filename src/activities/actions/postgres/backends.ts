@@ -1,12 +1,13 @@
 /** Making one named backend let go of its locks: by cancelling its statement, or by ending it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { PostgresResource } from '../../../domain/subsystem.ts';
 import type { Query } from '../../../store/database.ts';
-import { defineAction, refused, resourceOf, type ActionTools } from '../action.ts';
-import { exactly, healingName, inSession, sqlState } from './connection.ts';
+import { defineAction, refused, type ActionTools } from '../action.ts';
+import { refusalFor } from './allowed.ts';
+import { exactly, healingName, inSession, postgresOf, sqlState } from './connection.ts';
 
 const target = z.strictObject({
+  resource: z.string().optional(),
   pid: z.number().int().positive(),
   /** As `postgres.blockers` gives it, microseconds and all. */
   backend_start: z.string().min(1),
@@ -19,7 +20,7 @@ type Target = z.output<typeof target>;
 /** `signalled` is null when an earlier try died: whether its signal or something else ended the wait is not known. */
 type Release = { pid: number; released: true; signalled: boolean | null };
 
-interface Backend { application_name: string; backend_type: string; state: string | null }
+interface Backend { pid: number; backend_start: string; application_name: string | null; backend_type: string | null; state: string | null }
 
 const pollMs = 50;
 
@@ -27,7 +28,8 @@ const letGo = (signalFunction: 'pg_cancel_backend' | 'pg_terminate_backend') => 
   input: target,
   async guard(input, tools) {
     const backend = await inDatabase(tools, input, (query) => stillBlocking(query, input));
-    if (backend !== undefined) ruleOn(resourceOf(tools, 'postgres'), input, backend);
+    const refusal = backend === undefined ? null : refusalFor(await postgresOf(tools, input.resource), backend);
+    if (refusal !== null) throw refused(refusal.code, refusal.reason);
   },
   async before(input, tools) {
     const backend = await inDatabase(tools, input, (query) => stillBlocking(query, input));
@@ -38,9 +40,10 @@ const letGo = (signalFunction: 'pg_cancel_backend' | 'pg_terminate_backend') => 
     return backend === undefined ? { pid: input.pid, released: true, signalled: null } : undefined;
   },
   async act(input, _before, tools): Promise<Release> {
+    const { allow_terminate } = await postgresOf(tools, input.resource);
     return inDatabase(tools, input, async (query) => {
       if ((await stillBlocking(query, input)) === undefined) return { pid: input.pid, released: true, signalled: false };
-      await send(query, signalFunction, input, resourceOf(tools, 'postgres').allow_terminate);
+      await send(query, signalFunction, input, allow_terminate);
       const deadline = performance.now() + input.wait_seconds * 1_000;
       while ((await stillBlocking(query, input)) !== undefined) {
         if (performance.now() > deadline) throw refused('STILL_BLOCKING', `backend ${input.pid} still blocks others ${input.wait_seconds} s after ${signalFunction}`);
@@ -69,24 +72,16 @@ async function send(query: Query, signalFunction: string, { pid, backend_start }
 
 /** The named backend while it is in the planned transaction and somebody waits for it; undefined once that is over. */
 async function stillBlocking(query: Query, { pid, backend_start, xact_start }: Target): Promise<Backend | undefined> {
-  const [backend] = await query<Backend & { backend_start: string | null; xact_start: string | null }>(
-    `SELECT application_name, backend_type, state, ${exactly('backend_start')} AS backend_start, ${exactly('xact_start')} AS xact_start
+  const [backend] = await query<Omit<Backend, 'backend_start'> & { backend_start: string | null; xact_start: string | null }>(
+    `SELECT pid, application_name, backend_type, state, ${exactly('backend_start')} AS backend_start, ${exactly('xact_start')} AS xact_start
        FROM pg_stat_activity
       WHERE pid = $1 AND EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pid IS NOT NULL AND $1 = ANY(pg_blocking_pids(pg_locks.pid)))`, [pid]);
   if (backend === undefined) return undefined;
-  if (backend.backend_start === null) throw refused('LOCK_HOLDER_UNKNOWN', `our role may not see which backend ${pid} is: it needs pg_read_all_stats`);
+  if (backend.backend_start === null) throw refused('LOCK_HOLDER_UNKNOWN', `our role may no longer see which backend ${pid} is`);
   if (backend.backend_start !== backend_start) return undefined;
   if (xact_start !== null && backend.xact_start !== xact_start) return undefined;
-  return backend;
+  return { ...backend, backend_start };
 }
 
-/** @throws HOLDER_NOT_ALLOWED */
-function ruleOn({ allow_terminate }: PostgresResource, { pid }: Target, { application_name, backend_type }: Backend): void {
-  const no = (why: string): Error => refused('HOLDER_NOT_ALLOWED', `backend ${pid} ${why}`);
-  if (backend_type !== 'client backend') throw no(`is a ${backend_type}, not a client`);
-  if (application_name === healingName) throw no('is our own');
-  if (!allow_terminate.includes(application_name)) throw no(`calls itself ${JSON.stringify(application_name)}, which allow_terminate does not list`);
-}
-
-const inDatabase = <T>(tools: ActionTools, { wait_seconds }: Target, work: (query: Query) => Promise<T>): Promise<T> =>
-  inSession(resourceOf(tools, 'postgres'), { mode: 'read_only', statement_ms: 5_000 + wait_seconds * 1_000 }, tools.signal, work);
+const inDatabase = async <T>(tools: ActionTools, { resource, wait_seconds }: Target, work: (query: Query) => Promise<T>): Promise<T> =>
+  inSession(await postgresOf(tools, resource), { mode: 'read_only', statement_ms: 5_000 + wait_seconds * 1_000 }, tools.signal, work);

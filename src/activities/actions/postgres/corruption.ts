@@ -15,6 +15,7 @@ export type CorruptionReport = {
   examined: number;
   damaged: Examined[];
   unchecked: Examined[];
+  unchecked_total: number;
 };
 
 /** As many as a person reads; the state rests on all of them. */
@@ -41,6 +42,7 @@ export const corruptionProbe = defineProbe({
         data_checksums, checksum_failures, examined: examined.length,
         damaged: examined.filter(({ state }) => state === 'damaged').slice(0, listed),
         unchecked: examined.filter(({ state }) => state === 'unchecked').slice(0, listed),
+        unchecked_total: examined.filter(({ state }) => state === 'unchecked').length,
       };
     });
   },

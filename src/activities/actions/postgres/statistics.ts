@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { PostgresResource } from '../../../domain/subsystem.ts';
 import type { Query } from '../../../store/database.ts';
-import { defineAction, defineProbe, refused, resourceOf, type ActionTools } from '../action.ts';
+import { defineAction, defineProbe, refused, type ActionTools } from '../action.ts';
 import { exactly, inSession, postgresOf, qualified } from './connection.ts';
 
 export type TableStatistics = {
@@ -43,18 +43,18 @@ async function statisticsOf(query: Query, table: string): Promise<TableStatistic
 
 /** ANALYZE of one declared table. Twice does no harm; a second try still finds the first. */
 export const analyze = defineAction({
-  input: z.strictObject({ table: z.string().min(1), timeout_seconds: z.number().positive().max(3_600).default(60) }),
-  async guard({ table }, tools) { declared(resourceOf(tools, 'postgres'), table); },
-  async before({ table }, tools) {
-    const { analyze_count } = await inDatabase(tools, 5, (query) => existing(query, table));
+  input: z.strictObject({ resource: z.string().optional(), table: z.string().min(1), timeout_seconds: z.number().positive().max(3_600).default(60) }),
+  async guard({ resource, table }, tools) { declared(await postgresOf(tools, resource), table); },
+  async before({ resource, table }, tools) {
+    const { analyze_count } = await inDatabase(tools, resource, 5, (query) => existing(query, table));
     return { analyze_count };
   },
-  async done({ table }, before, tools) {
-    const now = await inDatabase(tools, 5, (query) => existing(query, table));
+  async done({ resource, table }, before, tools) {
+    const now = await inDatabase(tools, resource, 5, (query) => existing(query, table));
     return now.analyze_count > (before as { analyze_count: number }).analyze_count ? { table, last_analyze: now.last_analyze } : undefined;
   },
-  async act({ table, timeout_seconds }, _before, tools) {
-    return inDatabase(tools, timeout_seconds, async (query) => {
+  async act({ resource, table, timeout_seconds }, _before, tools) {
+    return inDatabase(tools, resource, timeout_seconds, async (query) => {
       const before = await existing(query, table);
       await query(`ANALYZE ${qualified(table)}`);
       const after = await existing(query, table);
@@ -75,5 +75,5 @@ function declared({ analyze_tables }: PostgresResource, table: string): void {
   if (!analyze_tables.includes(table)) throw refused('TABLE_NOT_ALLOWED', `${table} is not in analyze_tables`);
 }
 
-const inDatabase = <T>(tools: ActionTools, seconds: number, work: (query: Query) => Promise<T>): Promise<T> =>
-  inSession(resourceOf(tools, 'postgres'), { mode: 'read_write', statement_ms: seconds * 1_000, lock_ms: 5_000 }, tools.signal, work);
+const inDatabase = async <T>(tools: ActionTools, resource: string | undefined, seconds: number, work: (query: Query) => Promise<T>): Promise<T> =>
+  inSession(await postgresOf(tools, resource), { mode: 'read_write', statement_ms: seconds * 1_000, lock_ms: 5_000 }, tools.signal, work);
