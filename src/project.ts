@@ -18,6 +18,7 @@ export const version: string =
 export const migrationsFolder = join(projectRoot, 'prisma', 'migrations');
 /** Built scripts that run as processes of their own, also when the caller runs from source. */
 export const keeperScript = join(projectRoot, 'dist', 'activities', 'process', 'keeper.js');
+export const sqliteTool = join(projectRoot, 'dist', 'activities', 'sqlite', 'tool.js');
 export const workflowBundle = join(projectRoot, 'dist', 'workflow-bundle.js');
 export const collectGarbageScript = join(projectRoot, 'src', 'activities', 'actions', 'service', 'collect-garbage.mjs');
 export const nodeTestReporter = join(projectRoot, 'src', 'activities', 'reports', 'node-test-reporter.mjs');
