@@ -8,12 +8,16 @@ import { serviceActions } from './service.ts';
 import { serviceMemoryActions } from './service-memory.ts';
 import { serviceProbes } from './service-probes.ts';
 import { sqlActions } from './sql.ts';
+import { sqliteLockActions } from './sqlite-locks.ts';
+import { sqliteProbes } from './sqlite-probes.ts';
+import { sqliteRepairActions } from './sqlite-repair.ts';
 
 export const probes = {
   ...commandProbes,
   ...serviceProbes,
   ...postgresProbes,
   ...latencyProbes,
+  ...sqliteProbes,
 };
 
 export const actions = {
@@ -22,6 +26,8 @@ export const actions = {
   ...serviceMemoryActions,
   ...postgresActions,
   ...sqlActions,
+  ...sqliteLockActions,
+  ...sqliteRepairActions,
 };
 
 export type ProbeName = keyof typeof probes;
