@@ -1,10 +1,15 @@
 /** Every playbook there is. A new one is a file beside this and two lines here; `missionctl playbook new` writes them. */
+/** Every playbook there is. A new one is a file beside this and a line here. */
+import { databaseCorruption } from './database-corruption.ts';
+import { databaseLocked } from './database-locked.ts';
 import { memoryLeak } from './memory-leak.ts';
 import type { Playbook } from './playbook.ts';
 import { restartService } from './restart-service.ts';
 import { runCommand } from './run-command.ts';
 
 const all: readonly Playbook[] = [
+  databaseCorruption,
+  databaseLocked,
   memoryLeak,
   restartService,
   runCommand,
