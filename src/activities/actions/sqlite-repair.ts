@@ -66,10 +66,16 @@ const reindex = defineAction({
 /** A try that died while files changed names is gone on with; one that died before begins again. */
 async function replaceWith(input: Replacement, tools: ActionTools, prepare: () => Promise<unknown>) {
   if (await stateOf(input) !== 'begun') {
-    await prepare();
-    await keepOwner(input);
-    // Preparing takes its time: nobody may have opened it meanwhile.
-    await guardReplacement(input, tools);
+    try {
+      await prepare();
+      await keepOwner(input);
+      // Preparing takes its time: nobody may have opened it meanwhile.
+      await guardReplacement(input, tools);
+    } catch (error) {
+      // Our own copy, of no use to anybody.
+      await rm(input.side, { force: true });
+      throw error;
+    }
   }
   await replace(input);
   return result(input, tools);
