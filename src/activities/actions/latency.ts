@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { readPolicy } from '../../store/policy.ts';
 import { lastSample } from '../../store/metrics.ts';
 import { fetchText } from '../egress.ts';
-import { defineProbe, drift, type ActionTools } from './action.ts';
+import { defineProbe } from './action.ts';
 
 export type HttpLatency = {
   requests: number;
@@ -52,27 +52,15 @@ function atRank(times: readonly number[], share: number): number | null {
 
 export type LatestSample = { metric_id: string; value: number | null; at: string | null; age_seconds: number | null };
 
+/** What was last stored of a metric; how old it may be is for whoever asks to say. */
 const latestMetric = defineProbe({
-  input: z.union([
-    z.strictObject({ metric_id: z.string() }),
-    /** What a service of the same subsystem declares as its figure. */
-    z.strictObject({ service: z.string(), figure: z.enum(['latency', 'errors']) }),
-  ]),
-  async look(input, tools): Promise<LatestSample> {
-    const metric_id = 'metric_id' in input ? input.metric_id : await declaredMetric(input, tools);
+  input: z.strictObject({ metric_id: z.string() }),
+  async look({ metric_id }, { deps }): Promise<LatestSample> {
     const now = Date.now();
-    const sample = await lastSample(tools.deps.database.query, metric_id, new Date(now).toISOString());
+    const sample = await lastSample(deps.database.query, metric_id, new Date(now).toISOString());
     if (sample === undefined || !Number.isFinite(sample.value)) return { metric_id, value: null, at: null, age_seconds: null };
     return { metric_id, value: sample.value, at: sample.at, age_seconds: (now - Date.parse(sample.at)) / 1_000 };
   },
 });
-
-async function declaredMetric({ service, figure }: { service: string; figure: 'latency' | 'errors' }, tools: ActionTools): Promise<string> {
-  const resource = await tools.sibling(service);
-  if (resource.kind !== 'service') throw drift(`${service} is declared as ${resource.kind}, not service`);
-  const metric = figure === 'latency' ? resource.latency_metric : resource.error_metric;
-  if (metric === null) throw drift(`${service} declares no metric for ${figure}`);
-  return metric;
-}
 
 export const latencyProbes = { 'http.latency': httpLatency, 'metric.latest': latestMetric };

@@ -2,6 +2,7 @@
 /** Every playbook there is. A new one is a file beside this and a line here. */
 import { databaseCorruption } from './database-corruption.ts';
 import { databaseLocked } from './database-locked.ts';
+import { highLatency } from './high-latency.ts';
 import { memoryLeak } from './memory-leak.ts';
 import type { Playbook } from './playbook.ts';
 import { restartService } from './restart-service.ts';
@@ -10,6 +11,7 @@ import { runCommand } from './run-command.ts';
 const all: readonly Playbook[] = [
   databaseCorruption,
   databaseLocked,
+  highLatency,
   memoryLeak,
   restartService,
   runCommand,

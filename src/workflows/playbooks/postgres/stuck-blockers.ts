@@ -20,14 +20,14 @@ const looks = 4;
  * Ends early once none of those seen at first is left.
  */
 export async function stuckBlockers(
-  { probe, sleep }: Pick<PlaybookContext<unknown>, 'probe' | 'sleep'>, seconds: number, resource?: string,
+  context: Pick<PlaybookContext<unknown>, 'probe' | 'sleep'>, seconds: number, resource?: string,
 ): Promise<Stuck> {
   const input = resource === undefined ? {} : { resource };
-  let now = await probe('postgres.blockers', input);
+  let now = await context.probe('postgres.blockers', input);
   let same = now.roots;
   for (let look = 0; look < looks && same.length > 0; look += 1) {
-    await sleep((seconds * 1_000) / looks);
-    now = await probe('postgres.blockers', input);
+    await context.sleep((seconds * 1_000) / looks);
+    now = await context.probe('postgres.blockers', input);
     const { roots } = now;
     same = same.flatMap((blocker) => roots.find((root) => isSame(root, blocker)) ?? []);
   }
