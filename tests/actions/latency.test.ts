@@ -11,6 +11,7 @@ beforeAll(async () => {
   bench = await openPlaybookBench({ db: { kind: 'postgres', url_env: 'NOT_ASKED' } });
   web = await openWebShop(async (path) => {
     asked += 1;
+    if (path === '/never') return new Promise(() => undefined);
     if (path === '/fails') return 500;
     return path === '/half' && asked % 2 === 0 ? 500 : 200;
   });
@@ -33,6 +34,12 @@ test('failures that are quick make nothing look fast: at their rank nothing is k
   expect(await look('/fails')).toEqual({ requests: 10, failed: 10, error_rate: 1, p50_ms: null, p95_ms: null });
   asked = 0;
   expect(await look('/half')).toMatchObject({ failed: 5, error_rate: 0.5, p50_ms: expect.any(Number) as number, p95_ms: null });
+});
+
+test('a request that runs into its time limit is slow, not unknown', async () => {
+  const { failed, p95_ms } = await look('/never', { requests: 5, concurrency: 5 }) as { failed: number; p95_ms: number };
+  expect(failed).toBe(5);
+  expect(p95_ms).toBeGreaterThan(1_000);
 });
 
 test('a private address that the policy does not list is not measured: that is an error, not a figure', async () => {

@@ -136,6 +136,33 @@ test('an index that is not there is drift', async () => {
   await expect(bench.act('db', 'postgres.reindex', { index: { schema: 'public', name: 'gone' } })).rejects.toMatchObject({ type: 'PLAN_DRIFT' });
 });
 
+test('two tries at once make the index anew once: the second waits for the first', async () => {
+  await shop.run(`CREATE EXTENSION amcheck; CREATE TABLE reindexed (at timestamptz);
+    CREATE FUNCTION note_reindex() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.reindexed VALUES (now()); END $$;
+    CREATE EVENT TRIGGER reindexing ON ddl_command_start WHEN TAG IN ('REINDEX') EXECUTE FUNCTION note_reindex()`);
+  await makeIndexLie();
+  // A reader from before: REINDEX CONCURRENTLY waits for it, so that both tries are under way.
+  const reader = await shop.session('shop-web');
+  await reader.client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM orders');
+  const index = { schema: 'public', name: 'orders_rounded' };
+  const tries = [bench.act('db', 'postgres.reindex', { index }, 'twice'), bench.act('db', 'postgres.reindex', { index }, 'twice')];
+  await shop.until(`SELECT count(*) = 2 AS ok FROM pg_stat_activity
+    WHERE application_name = 'mission-control-healing' AND (query LIKE 'REINDEX%' OR query LIKE '%pg_try_advisory_lock%')`);
+  await reader.client.query('COMMIT');
+  expect(await Promise.all(tries)).toEqual([index, index]);
+  expect(await shop.run('SELECT count(*)::int AS n FROM reindexed')).toEqual([{ n: 1 }]);
+  expect(await corruption()).toMatchObject({ state: 'ok' });
+});
+
+test('a check that the shop\'s own function breaks off is no damage, and its words stay in the database', async () => {
+  await shop.run(`CREATE EXTENSION amcheck; CREATE FUNCTION public.rounded(n int) RETURNS int IMMUTABLE LANGUAGE sql AS $$ SELECT n / 10 $$;
+    CREATE INDEX orders_rounded ON orders (public.rounded(amount))`);
+  await shop.run("CREATE OR REPLACE FUNCTION public.rounded(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE 'planted-value %', n; END $$");
+  const found = await corruption();
+  expect(found).toMatchObject({ state: 'unknown', damaged: [], unchecked: [{ name: 'orders_rounded', reason: 'the check failed with SQLSTATE P0001' }] });
+  expect(JSON.stringify(found)).not.toContain('planted-value');
+});
+
 test('what amcheck cannot check makes the whole unknown, not ok', async () => {
   await shop.run('CREATE EXTENSION amcheck; ALTER TABLE orders ADD tags int[]; CREATE INDEX orders_tags ON orders USING brin (amount)');
   expect(await corruption()).toMatchObject({ state: 'unknown', damaged: [], unchecked: [{ name: 'orders_tags', reason: 'amcheck has no check for brin indexes' }] });

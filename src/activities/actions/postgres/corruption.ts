@@ -117,6 +117,7 @@ function failed(relation: Relation, error: unknown): Finding {
       const path = /\bbase\/\d+\/\d+/.exec(message)?.[0];
       return path === undefined || path === relation.path ? damaged(message) : unchecked(message.slice(0, 300));
     }
-    default: return unchecked(`SQLSTATE ${sqlState(error)}: ${message.slice(0, 200)}`);
+    // A function of the index speaks here, or a right is missing: its words may hold the values of a row.
+    default: return unchecked(`the check failed with SQLSTATE ${sqlState(error)}`);
   }
 }
