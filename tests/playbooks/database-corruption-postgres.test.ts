@@ -1,15 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { z } from 'zod';
-import { planPostgres, postgresCorruptionParams, postgresSteps, verifyPostgres } from '../../src/workflows/playbooks/database-corruption/postgres.ts';
-import { definePlaybook } from '../../src/workflows/playbooks/playbook.ts';
+import { databaseCorruption as playbook } from '../../src/workflows/playbooks/database-corruption.ts';
 import { openPlaybookBench, type PlaybookBench, type Planned } from '../support/playbook-bench.ts';
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.ts';
-
-const playbook = definePlaybook({
-  id: 'database_corruption', version: 1, title: 'Damage in PostgreSQL', match: { symptoms: ['database_corruption'], resources: ['postgres'] }, risk: 'high',
-  params: z.strictObject(postgresCorruptionParams), plan: planPostgres, steps: postgresSteps, verify: verifyPostgres,
-  escalate: { severity: 'critical', next: null, advice: '' },
-});
 
 let shop: WatchedDatabase;
 let bench: PlaybookBench;

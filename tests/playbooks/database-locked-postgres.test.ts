@@ -1,15 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { z } from 'zod';
-import { planPostgres, postgresLockedParams, postgresSteps, verifyPostgres, type PostgresLockedFacts } from '../../src/workflows/playbooks/database-locked/postgres.ts';
-import { definePlaybook } from '../../src/workflows/playbooks/playbook.ts';
+import { databaseLocked as playbook } from '../../src/workflows/playbooks/database-locked.ts';
+import type { PostgresLockedFacts } from '../../src/workflows/playbooks/database-locked/postgres.ts';
 import { openPlaybookBench, type PlaybookBench, type Planned } from '../support/playbook-bench.ts';
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.ts';
 
-const playbook = definePlaybook({
-  id: 'database_locked', version: 1, title: 'Locks in PostgreSQL', match: { symptoms: ['database_locked'], resources: ['postgres'] }, risk: 'medium',
-  params: z.strictObject(postgresLockedParams), plan: planPostgres, steps: postgresSteps, verify: verifyPostgres,
-  escalate: { severity: 'high', next: null, advice: '' },
-});
 const quick = { postgres_wait_seconds: 0.4 };
 
 let shop: WatchedDatabase;
