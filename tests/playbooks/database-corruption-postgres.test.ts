@@ -32,6 +32,26 @@ test('an index that contradicts its table is made anew, and answers are right ag
   expect(await bench.plan(playbook, running)).toMatchObject({ decline: 'healthy' });
 });
 
+test('a page of an index that the disk lost is made anew from the table', async () => {
+  await shop.run('CREATE EXTENSION amcheck');
+  await shop.damagePage('orders_pkey', 1);
+  const running = await context();
+  const planned = await bench.plan(playbook, running) as Planned;
+  expect(planned.facts).toMatchObject({ report: { state: 'index_only', damaged: [{ name: 'orders_pkey', reason: expect.stringContaining('invalid page') as string }] } });
+  await bench.execute(playbook, running, planned);
+  expect(await bench.verify(playbook, running, planned.facts)).toMatchObject({ symptom: { ok: true }, independent: { ok: true }, must_not_regress: { ok: true } });
+  // The server does not forget that a page was lost: that nothing is damaged now is no proof that nothing was.
+  expect(await bench.plan(playbook, running)).toMatchObject({ decline: 'refused', code: 'DAMAGE_UNKNOWN', reason: expect.stringContaining('wrong checksum') as string });
+});
+
+test('a page of a table that the disk lost is nobody\'s to make up: refused, whatever its indexes say', async () => {
+  await shop.run('CREATE EXTENSION amcheck');
+  await shop.damagePage('orders', 0);
+  expect(await bench.plan(playbook, await context())).toMatchObject({
+    decline: 'refused', code: 'TABLE_DAMAGED', facts: { state: 'damaged', damaged: [{ kind: 'table', name: 'orders', reason: expect.stringContaining('invalid page') as string }] },
+  });
+});
+
 test('damage in a table is refused, with what was found', async () => {
   await shop.run('CREATE EXTENSION amcheck');
   // Rows that are older than the catalogue says any can be: what a lost part of the transaction log looks like.

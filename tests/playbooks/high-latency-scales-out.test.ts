@@ -1,4 +1,7 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
 import { highLatency } from '../../src/workflows/playbooks/high-latency.ts';
 import { allowEgress } from '../support/egress-policy.ts';
 import type { Planned } from '../support/playbook-bench.ts';
@@ -41,4 +44,20 @@ test('the last resort is a restart of what is running now, one at a time', async
   const before = bench.identityOf('web1');
   expect(await bench.execute(highLatency, running, planned)).toEqual(['restart_web1', 'restart_web2']);
   expect(bench.identityOf('web1')).not.toBe(before);
+});
+
+test('a service\'s own figures are judged by their own targets: more successes are no regression', async () => {
+  const web1 = `http://127.0.0.1:${bench.portOf('web1')}`;
+  await writeFile(join(bench.deps.config.configFolder, 'metrics_catalog.yaml'), stringify({ metrics: {
+    'web.p95': { target: 100, comparator: '<', unit: 'ms', source: { kind: 'http_json', url: `${web1}/pid`, pointer: '' } },
+    'web.successes': { target: 1e9, comparator: '>', unit: '', source: { kind: 'http_json', url: `${web1}/pid`, pointer: '' } },
+  } }));
+  await bench.configure({ web: { ...bench.resource, latency_metric: 'web.p95', error_metric: 'web.successes' } });
+  const running = await bench.context(highLatency, 'web', 'high_latency', {});
+  const planned = await bench.plan(highLatency, running) as Planned;
+  expect(planned.facts).toMatchObject({ before: { source: 'web.p95', target: '< 100', known: true, met: false }, service: { errors: { met: false } } });
+  const before = planned.facts as { service: { errors: { value: number } } };
+  const found = async (value: number) => (await bench.verify(highLatency, running, { ...before, service: { ...before.service, errors: { ...before.service.errors, value } } })).must_not_regress.ok;
+  expect(await found(before.service.errors.value - 1)).toBe(true);
+  expect(await found(before.service.errors.value + 1)).toBe(false);
 });

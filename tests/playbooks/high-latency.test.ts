@@ -105,6 +105,12 @@ test('a figure that is too old, or none at all: it is not known, and nothing is 
   expect(await bench.plan(highLatency, await context('web', { url: null }))).toMatchObject({ decline: 'refused', code: 'LATENCY_UNKNOWN' });
 });
 
+test('nothing would show that it fails afterwards: nothing is done', async () => {
+  await insertMeasured(bench.db.database.query, 'shop.slow', 'command', 5_000, new Date().toISOString());
+  expect(await bench.plan(highLatency, await context('web', { url: null, latency_metric: 'shop.slow', cache_keys: ['a'] })))
+    .toMatchObject({ decline: 'refused', code: 'ERRORS_NOT_MEASURED' });
+});
+
 test('named cache entries of a service are forgotten, and only those', async () => {
   beSlow();
   const running = await context('web', { cache_keys: ['product:1'] });

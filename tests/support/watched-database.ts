@@ -64,6 +64,16 @@ export async function openWatchedDatabase() {
     async until(sql: string, params?: unknown[]): Promise<void> {
       while (!(await watched.run<{ ok: boolean }>(sql, params))[0]!.ok) await new Promise((resolve) => { setTimeout(resolve, 20); });
     },
+    /**
+     * Overwrites part of a page on the disk, as a failing disk does, and makes the server read it from there.
+     * @param block counted from 0, which in an index holds no entries
+     */
+    async damagePage(relation: string, block: number): Promise<void> {
+      await watched.run('CREATE EXTENSION IF NOT EXISTS pg_buffercache; CHECKPOINT');
+      await watched.run('SELECT pg_buffercache_evict_relation($1::regclass)', [relation]);
+      const [file] = await watched.run<{ path: string }>("SELECT current_setting('data_directory') || '/' || pg_relation_filepath($1::regclass) AS path", [relation]);
+      await watched.run(`COPY (SELECT 'damaged') TO PROGRAM 'dd of=${file!.path} bs=1 seek=${block * 8_192 + 4_000} conv=notrunc status=none'`);
+    },
     isAlive: async ({ pid }: Session): Promise<boolean> =>
       (await watched.run('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [pid])).length === 1,
     async close(): Promise<void> {

@@ -60,6 +60,8 @@ export const highLatency = definePlaybook<Params, Facts, 'postgres' | 'service'>
         const { errors } = await measure(context);
         return { ok: errors !== null && errors <= before.errors, found: `errors ${errors ?? 'not known'}, ${before.errors} before`, measured: { errors } };
       }
+      const { service } = context.facts;
+      if (service !== null && service.errors !== null) return stillWell({ ...context, resource_id: service.id }, service.ready, service.errors);
       const { database } = targetsOf(context);
       if (database === null) return { ok: false, found: 'nothing measures errors', measured: null };
       const write = await context.probe('postgres.write_check', { resource: database });

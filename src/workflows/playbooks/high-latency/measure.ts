@@ -10,7 +10,7 @@ export type Figures = {
   latency: number | null;
   target: string;
   met: boolean;
-  /** Null when nothing measures errors. */
+  /** Share of requests that failed, or `error_metric`. Null when neither tells: a service's own error metric is judged by its own target. */
   errors: number | null;
 };
 
@@ -33,8 +33,7 @@ export async function measure(context: Context): Promise<Figures> {
   const declared = service === null ? null : await context.probe('service.metric', { service, which: 'latency' });
   if (service !== null && declared !== null) {
     const { metric_id, value, comparator, target, met } = declared;
-    const errorMetric = await context.probe('service.metric', { service, which: 'error' });
-    return { source: metric_id, known: value !== null, latency: value, target: `${comparator} ${target}`, met: value !== null && met, errors: errorMetric?.value ?? errors };
+    return { source: metric_id, known: value !== null, latency: value, target: `${comparator} ${target}`, met: value !== null && met, errors };
   }
   if (database === null) return { source: 'nothing measures its latency: name a url or a latency_metric', known: false, latency: null, target, met: false, errors };
   const { p95_ms, statements } = await context.probe('postgres.latency', { resource: database });

@@ -9,6 +9,7 @@ export const paramsSchema = z.strictObject({
   requests: z.number().int().min(5).max(500).default(20),
   concurrency: z.number().int().min(1).max(20).default(4),
   latency_metric: id.nullable().default(null),
+  /** Less of it is better. */
   error_metric: id.nullable().default(null),
   /** A stored value older than this says nothing about now. */
   max_age_seconds: z.number().positive().max(86_400).default(120),

@@ -36,16 +36,17 @@ export async function plan(context: Context): Promise<Facts | Decline> {
   // Quick failures are no slowness: a request that runs into its time limit has a time.
   if (before.latency === null && before.errors === 1) return decline('not_applicable', 'NOT_SLOW_BUT_DOWN', inWords(before), before);
 
-  const { database, service } = targetsOf(context);
-  if (database === null && before.errors === null) {
-    return decline('refused', 'ERRORS_NOT_MEASURED', 'nothing would show whether healing makes it fail instead: name a url or an error_metric', before);
+  const { database, service: named } = targetsOf(context);
+  const service = named === null ? null : await serviceFacts(context, named);
+  if (database === null && before.errors === null && (service === null || service.errors === null)) {
+    return decline('refused', 'ERRORS_NOT_MEASURED', 'nothing would show whether healing makes it fail instead: name a url, or an error_metric here or at the service', before);
   }
   const stuck = database === null ? nobody : await stuckBlockers(context, context.params.blocked_seconds, database);
   // What holds everybody up is known and may not be touched: nothing else would help.
   const refusal = refuseBlockers(stuck.blockers);
   if (refusal !== undefined) return refusal;
   const stale = database === null ? [] : staleTables((await context.probe('postgres.table_stats', { resource: database })).tables, context.params);
-  return { before, stale, stuck, service: service === null ? null : await serviceFacts(context, service) };
+  return { before, stale, stuck, service };
 }
 
 const nobody: Stuck = { waiting: 0, longest_wait_seconds: 0, blockers: [] };
