@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, chmodSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, chmodSync, watch } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Integrity } from '../../src/domain/sqlite.ts';
+import { running } from '../support/processes.ts';
 import { openPlaybookBench, type PlaybookBench } from '../support/playbook-bench.ts';
 import {
   addOrders, backup, besideOf, breakPage, countOrders, endOwners, identityOfPath, inodeOf, makeIndexLie, makeShop, startOwner, withDatabase,
@@ -129,6 +130,48 @@ test.each<[string, (input: ReturnType<typeof replacement>) => void]>([
   expect(countOrders(path)).toBe(2_001);
   expect(existsSync(`${input.quarantine}-wal`)).toBe(true);
   expect(existsSync(input.side)).toBe(false);
+});
+
+test('a rebuild keeps what a database can hold beside plain tables, and values of every type as they are', async () => {
+  withDatabase(path, (db) => {
+    db.exec(`PRAGMA user_version = 7; PRAGMA application_id = 42;
+      CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, loud TEXT GENERATED ALWAYS AS (upper(name)) STORED);
+      INSERT INTO counted (name) VALUES ('a'), ('b'); DELETE FROM counted WHERE id = 2;
+      CREATE TABLE "odd ""name'; --" (rowid TEXT, v); INSERT INTO "odd ""name'; --" VALUES ('text', x'00ff'), (NULL, 9223372036854775807), ('real', 1.5), ('bad text', CAST(x'ff' AS TEXT));
+      CREATE TABLE keyed (k TEXT PRIMARY KEY, v) WITHOUT ROWID; INSERT INTO keyed VALUES ('k', 1);
+      CREATE VIRTUAL TABLE words USING fts5(body); INSERT INTO words VALUES ('hello world');
+      CREATE VIEW seen AS SELECT name FROM counted;
+      CREATE TRIGGER copied AFTER INSERT ON counted BEGIN INSERT INTO keyed VALUES (new.id, new.name); END;`);
+    db.exec("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 300) INSERT INTO keyed SELECT 'key ' || x, x FROM n");
+  });
+  const held = () => withDatabase(path, (db) => ['SELECT type, name, sql FROM sqlite_schema ORDER BY name', 'SELECT * FROM counted', 'SELECT * FROM seen', 'SELECT * FROM sqlite_sequence',
+    'SELECT typeof(v), hex(v), rowid FROM "odd ""name\'; --"', 'SELECT count(*) AS n FROM keyed', "SELECT * FROM words WHERE words MATCH 'hello'", 'PRAGMA user_version', 'PRAGMA application_id']
+    .map((sql) => db.prepare(sql).all()));
+  const before = held();
+  await bench.act('shop', 'sqlite.rebuild', replacement());
+  expect(held()).toEqual(before);
+});
+
+test('killed -9 in the middle of a rebuild: the database is as it was, and the second try ends it', async () => {
+  makeShop(path, 150_000);
+  breakPage(path, 'orders_note');
+  const input = replacement();
+  const before = hash(path);
+  const sideBegun = new Promise<void>((resolve) => {
+    const watcher = watch(folder, (_, name) => {
+      if (name !== 'shop.db.side' && name !== 'shop.db.side-journal') return;
+      watcher.close();
+      resolve();
+    });
+  });
+  const first = expect(bench.act('shop', 'sqlite.rebuild', input, 'kill -9')).rejects.toThrow();
+  await sideBegun;
+  for (const pid of running('kill -9')) process.kill(pid, 'SIGKILL');
+  await first;
+  expect(hash(path)).toBe(before);
+  expect(await bench.act('shop', 'sqlite.rebuild', input, 'kill -9')).toMatchObject({ rows: { orders: 150_000 } });
+  expect(hash(input.quarantine)).toBe(before);
+  expect(besideOf(path)).toEqual(['shop.db.old']);
 });
 
 test('killed while the side file is written: the second try begins it again', async () => {
