@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, chmodSync, watch } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, chmodSync, watch } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -64,6 +64,14 @@ test('rows and references are counted from the tables; what an index still knows
     class: 'index_only', wrong_indexes: ['orders_note'], foreign_key_violations: 245,
     tables: [{ name: 'customers', rows: 1 }, { name: 'orders', rows: 490, entries: 500 }],
   });
+});
+
+test('what only its application can check is not damage', async () => {
+  makeShop(path, 50);
+  withDatabase(path, (db) => db.exec('PRAGMA foreign_keys = OFF; CREATE TABLE parent (a); CREATE TABLE child (a REFERENCES parent(a)); INSERT INTO child VALUES (1)'));
+  expect(await integrity()).toMatchObject({ class: 'ok', foreign_key_violations: null });
+  withDatabase(path, (db) => db.exec(`PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX orders_note ON orders (note COLLATE ours)' WHERE name = 'orders_note'`));
+  await expect(integrity()).rejects.toMatchObject({ type: 'SQLITE_ERROR', message: expect.stringContaining('ours') as string });
 });
 
 test('a file that a died writer left in the middle of a write is checked as a copy, and not touched', async () => {
@@ -253,6 +261,8 @@ test('backups are looked at without a trace, their WAL with them', async () => {
   for (const suffix of ['', '-wal']) backup(`${path}${suffix}`, join(backups, `whole.db${suffix}`), new Date('2026-01-03'));
   backup(path, join(backups, 'without-wal.db'), new Date('2026-01-02'));
   backup(join(import.meta.dirname, 'sqlite-repair.test.ts'), join(backups, 'no-database.txt'), new Date('2026-01-01'));
+  mkdirSync(join(backups, 'a folder.db'));
+  symlinkSync('/etc/passwd', join(backups, 'elsewhere.db'));
   const before = readdirSync(backups).sort();
   expect(await bench.probe('shop', 'sqlite.backups')).toMatchObject({ backups: [
     { path: join(backups, 'whole.db'), class: 'ok', rows: { customers: 2, orders: 101 }, modified_at: '2026-01-03T00:00:00.000Z' },
@@ -260,6 +270,8 @@ test('backups are looked at without a trace, their WAL with them', async () => {
     { path: join(backups, 'no-database.txt'), class: 'damaged', error: expect.stringContaining('not a database') as string },
   ] });
   expect(readdirSync(backups).sort()).toEqual(before);
+  rmSync(backups, { recursive: true });
+  expect(await bench.probe('shop', 'sqlite.backups')).toEqual({ folder: backups, backups: [] });
 });
 
 test('salvage brings back every row but those of the broken page, and touches nothing', async () => {

@@ -11,7 +11,7 @@ import { planned, runTool } from './sqlite/tool.ts';
 
 const path = z.string().min(1);
 const seconds = z.number().min(0).max(600);
-const process_ = { pid: z.number().int().min(2), started: z.string().min(1) };
+const processFields = { pid: z.number().int().min(2), started: z.string().min(1) };
 /** Signals that a process may be asked with. Their default is to kill, so each is sent only where a handler waits for it. */
 const signalNumbers = { SIGHUP: 1, SIGUSR1: 10, SIGUSR2: 12, SIGWINCH: 28 } as const;
 const lookMs = 100;
@@ -32,7 +32,7 @@ async function within(secondsLeft: number, signal: AbortSignal, isSo: () => bool
 
 /** The holders that were planned with get some time to end by themselves. */
 const waitForLock = defineAction({
-  input: z.strictObject({ path, holders: z.array(z.strictObject(process_)).min(1), seconds }),
+  input: z.strictObject({ path, holders: z.array(z.strictObject(processFields)).min(1), seconds }),
   async guard(input, tools) { await planned(tools, input.path); },
   async before() { return null; },
   async done() { return undefined; },
@@ -55,7 +55,7 @@ async function sameHolder(input: ProcessIdentity & { path: string; executable: s
   if (!holds(await lockHolders(input.path), input)) throw drift(`process ${input.pid} no longer holds ${input.path}`);
 }
 
-const holder = { path, ...process_, executable: z.string().min(1), argv: z.array(z.string()).default([]) };
+const holder = { path, ...processFields, executable: z.string().min(1), argv: z.array(z.string()).default([]) };
 
 /** Asks by a signal that the process handles, or by its own endpoint. Asking twice asks the same. */
 const askOwner = defineAction({

@@ -42,10 +42,9 @@ export function look(db: Connection): Findings {
     .filter((line) => line !== 'ok' && line !== '' && !line.startsWith('*** in database'));
   const schema = rowsOf(db, "SELECT type, name, tbl_name, rootpage FROM sqlite_schema WHERE type IN ('table', 'index') AND rootpage > 0");
   const indexes = schema.rows.filter(({ type }) => type === 'index');
-  const violations = rowsOf(db, 'PRAGMA foreign_key_check');
   return {
     error: lines.error ?? schema.error, messages,
-    foreign_key_violations: violations.error === null ? violations.rows.length : null,
+    foreign_key_violations: danglingReferences(db),
     // SQLite's own tables (sequences, statistics) count as damaged by their trees, not as rows that somebody would miss.
     tables: schema.rows.filter(({ type, name }) => type === 'table' && !String(name).startsWith('sqlite_')).map(({ name }) => tableReport(db, String(name))),
     index_roots: indexes.map(({ rootpage }) => Number(rootpage)),
@@ -64,10 +63,20 @@ function rowsOf(db: Connection, sql: string): { rows: Record<string, unknown>[];
   }
 }
 
-/** @throws what says nothing about the file's soundness */
+/** Null when it cannot be told: for a damaged file, or for references that are declared wrongly. */
+function danglingReferences(db: Connection): number | null {
+  try {
+    return (db.prepare('SELECT count(*) AS n FROM pragma_foreign_key_check').get() as { n: number }).n;
+  } catch (error) {
+    if (faultIn(error)?.name !== 'SQLITE_ERROR') damageIn(error);
+    return null;
+  }
+}
+
+/** @throws what says nothing about the file: a lock, or a collation or module that only its application has */
 function damageIn(error: unknown): string {
   const fault = faultIn(error);
-  if (fault === undefined || ![1, 11, 26].includes(fault.code & 0xff)) throw error;
+  if (fault === undefined || ![11, 26].includes(fault.code & 0xff)) throw error;
   return `${fault.name}: ${fault.message}`;
 }
 

@@ -46,9 +46,10 @@ export async function planSqlite(context: Context): Promise<SqliteCorruptionFact
   if (identity === null) return decline('refused', 'FILE_MISSING', `${path} is not there: nothing was found that could be mended`);
   const damage = await context.probe('sqlite.integrity', {});
   if (damage.class === 'ok') {
-    return damage.foreign_key_violations === 0
-      ? decline('healthy', 'SOUND', `${path} is sound`, damage)
-      : decline('refused', 'ROWS_MISSING', `${path} is sound, but ${damage.foreign_key_violations ?? 'an unknown number of'} rows refer to rows that are not there: no repair of the file brings them back`, damage);
+    if (damage.foreign_key_violations === 0) return decline('healthy', 'SOUND', `${path} is sound`, damage);
+    return damage.foreign_key_violations === null
+      ? decline('refused', 'REFERENCES_UNKNOWN', `${path} is sound, but its references between tables cannot be checked as they are declared`, damage)
+      : decline('refused', 'ROWS_MISSING', `${path} is sound, but ${damage.foreign_key_violations} rows refer to rows that are not there: no repair of the file brings them back`, damage);
   }
   if (resource.writers.length === 0 && openers.pids.length > 0) {
     return decline('refused', 'WRITERS_UNKNOWN', `${path} is open in ${openers.pids.map((pid) => `pid ${pid}`).join(', ')}, and it declares no writers that could be stopped`, damage);
