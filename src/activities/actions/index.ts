@@ -1,7 +1,6 @@
 /** The registry: every probe and every action that a playbook may name. */
 import type { z } from 'zod';
 import { commandActions, commandProbes } from './command.ts';
-import { commandActions } from './command.ts';
 import { latencyProbes } from './latency.ts';
 import { postgresActions, postgresProbes } from './postgres.ts';
 import { serviceActions } from './service.ts';

@@ -1,5 +1,4 @@
 /** Every playbook there is. A new one is a file beside this and two lines here; `missionctl playbook new` writes them. */
-/** Every playbook there is. A new one is a file beside this and a line here. */
 import { databaseCorruption } from './database-corruption.ts';
 import { databaseLocked } from './database-locked.ts';
 import { highLatency } from './high-latency.ts';
