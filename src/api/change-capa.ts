@@ -3,10 +3,12 @@ import { actorOf, type Actor, type Principal } from '../domain/actor.ts';
 import { edited, refuseEdit } from '../domain/capa-edit.ts';
 import type { Capa, CapaState } from '../domain/capa.ts';
 import { moved, refuseMove, type CapaRefusal } from '../domain/capa-transitions.ts';
+import { isTerminal } from '../domain/mission.ts';
 import type { CapaEdit } from '../domain/schema/capa.ts';
 import { tellCapa } from '../engine/tell-capa.ts';
 import { findCapa, lockCapa, saveCapa } from '../store/capas.ts';
 import type { Query } from '../store/database.ts';
+import { findMission } from '../store/missions.ts';
 import type { ApiDeps } from './context.ts';
 import { Problem, type FieldError } from './problem.ts';
 
@@ -46,6 +48,7 @@ export async function editCapa(deps: ApiDeps, id: string, { version, reason, edi
     const capa = await lockedAt(query, id, version);
     const request = { edit, reason, actor: actorOf(principal), now: Date.now() };
     refuse(refuseEdit(capa, request));
+    await refuseUnfinished(query, capa, edit, reason);
     await saveCapa(query, edited(capa, request), { type: 'capa.edited', actor: request.actor, payload: { changes: edit, reason } });
   });
   await tell(deps, id);
@@ -80,6 +83,19 @@ export async function linkMission(deps: ApiDeps, id: string, actionId: string, m
     });
   });
   await tell(deps, id);
+}
+
+/** An action is done when its last mission is resolved; if that ended otherwise, somebody says why it is done all the same. */
+async function refuseUnfinished(query: Query, capa: Capa, edit: CapaEdit, reason: string | null): Promise<void> {
+  const errors: FieldError[] = [];
+  for (const [i, id] of (edit.done ?? []).entries()) {
+    const missionId = capa.actions.find(({ action_id }) => action_id === id)?.missions.at(-1);
+    const mission = missionId === undefined ? undefined : await findMission(query, missionId);
+    if (mission === undefined || mission.status === 'resolved') continue;
+    if (!isTerminal(mission.status)) errors.push({ path: `done.${i}`, message: `its mission ${missionId} is ${mission.status}` });
+    else if (reason === null) errors.push({ path: 'reason', message: `its mission ${missionId} ended ${mission.status}; say why ${id} is done all the same` });
+  }
+  if (errors.length > 0) throw new Problem(422, 'CAPA_INCOMPLETE', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), errors);
 }
 
 /** A record repeats another one, which stands. */

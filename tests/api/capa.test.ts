@@ -191,6 +191,14 @@ describe('a mission for an action', () => {
     expect(capa.history.at(-1)).toMatchObject({ type: 'capa.edited', payload: { changes: { action_id: 'a1', mission_id: mission.mission_id } } });
   });
 
+  test('must be over before its action is done, and resolved or explained', async () => {
+    const [mission = ''] = (await readCapa(people.olga, capa_id)).actions[0]!.missions;
+    await expect(editCapa(people.olga, capa_id, { done: ['a1'] })).rejects.toMatchObject({ code: 'CAPA_INCOMPLETE', errors: [{ path: 'done.0', message: `its mission ${mission} is open` }] });
+    await people.olga.post(`/mission-control/missions/${mission}/abort`, { reason: 'done by hand' });
+    await expect(editCapa(people.olga, capa_id, { done: ['a1'] })).rejects.toMatchObject({ code: 'CAPA_INCOMPLETE', errors: [{ path: 'reason' }] });
+    expect((await editCapa(people.olga, capa_id, { done: ['a1'], reason: 'done by hand' })).actions[0]?.done).toMatchObject({ by: 'olga' });
+  });
+
   test('asked for again with the same key is the same mission, linked once', async () => {
     const headers = { ...await system.headers('olga', 'operator'), 'idempotency-key': 'again' };
     const [one, two] = [1, 2].map(() => call(system.url, `/mission-control/capa/${capa_id}/mission`, { json: body(), headers }));

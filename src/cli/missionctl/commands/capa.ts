@@ -5,7 +5,7 @@ import type { CapaTrends } from '../../../domain/capa-trends.ts';
 import type { CapaDetail, CapaView } from '../../../domain/capa-view.ts';
 import { apiPath, queryOf, show, withJson, type OutputOptions } from '../answer.ts';
 import { choice, count, filled, id } from '../arguments.ts';
-import { capaPage, capaTable, trendsPage } from '../capa-words.ts';
+import { capaLine, capaPage, capaTable, trendsPage } from '../capa-words.ts';
 import { connect } from '../connection.ts';
 import { capaEdit } from './capa-edit.ts';
 import { capaMission } from './capa-mission.ts';
@@ -13,6 +13,7 @@ import { capaMove } from './capa-move.ts';
 
 export const capaCommand = (): Command => new Command('capa')
   .description('corrective and preventive action records')
+  .addCommand(open())
   .addCommand(list())
   .addCommand(withJson(new Command('show')
     .description('one record: what is known, what is planned, what is late, who decided what')
@@ -23,6 +24,16 @@ export const capaCommand = (): Command => new Command('capa')
   .addCommand(capaMove())
   .addCommand(capaMission())
   .addCommand(trends());
+
+const open = (): Command => withJson(new Command('open')
+  .description('open a record by hand; the same problem again counts on the record that is open')
+  .requiredOption('--subsystem <id>', 'what part of the world this is about', filled)
+  .requiredOption('--problem <text>', 'what, where, since when, how much', filled)
+  .option('--mission <id>', 'the mission that it is about', id))
+  .action(async ({ subsystem, problem, mission, ...output }: OutputOptions & { subsystem: string; problem: string; mission?: string }) => {
+    const body = { subsystem_id: subsystem, problem_statement: problem, ...(mission === undefined ? {} : { mission_id: mission }) };
+    show(output, await connect().send<CapaDetail>('POST', apiPath('capa'), body), capaLine);
+  });
 
 interface ListFlags extends OutputOptions { state?: string; subsystem?: string; overdue?: true; limit?: number; cursor?: string }
 
