@@ -31,6 +31,15 @@ test('what is written is in force at once, even with the same length in the same
   }
 });
 
+test('a stamp that is not yet old says nothing: the same file may be written again under it', async () => {
+  const soon = new Date(Date.now() + 60_000);
+  for (const target of [1, 2]) {
+    await write(good(target));
+    await utimes(join(folder, 'metrics_catalog.yaml'), soon, soon);
+    expect(await targets()).toEqual([target]);
+  }
+});
+
 test('a file that has not changed is not read again', async () => {
   await write(good(1));
   const past = new Date(Date.now() - 60_000);

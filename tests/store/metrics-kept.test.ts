@@ -92,6 +92,22 @@ test('two that maintain at once do it once', async () => {
   expect((await partitions()).filter((name) => name === 'samples_20250615')).toHaveLength(1);
 });
 
+test('one that was slow does not overwrite what another has counted since', async () => {
+  await push([[ago(9 * minute), 1]]);
+  let overtaken = false;
+  const slow: typeof db.database.query = async (text, params) => {
+    if (text.startsWith('INSERT INTO metric_rollups') && !overtaken) {
+      overtaken = true;
+      await push([[ago(9 * minute), 2]]);
+      await maintain();
+    }
+    return db.database.query(text, params);
+  };
+  await maintainMetrics(slow, now);
+  expect(overtaken).toBe(true);
+  expect(await rollups()).toMatchObject([{ count: 2, sum: 3 }]);
+});
+
 test('a series is the same whether its buckets are rolled up or not', async () => {
   const samples = Array.from({ length: 600 }, (_, i) => [ago(i * minute / 2), Math.sin(i) * 100] as [number, number]);
   await push(samples);

@@ -4,6 +4,8 @@
 CREATE SCHEMA metric_partitions;
 
 ALTER TABLE metric_samples RENAME TO metric_samples_before;
+ALTER TABLE metric_samples_before RENAME CONSTRAINT metric_samples_pkey TO metric_samples_before_pkey;
+ALTER SEQUENCE metric_samples_sample_id_seq RENAME TO metric_samples_before_sample_id_seq;
 
 CREATE TABLE metric_samples (
   sample_id         bigint GENERATED ALWAYS AS IDENTITY,
