@@ -32,14 +32,16 @@ export async function maintainMetrics(query: Query, now: Date, retention = metri
 
 async function rollUp(query: Query, now: number): Promise<number> {
   const until = Math.floor(now / rollupMs) * rollupMs;
-  const [edge] = await query<{ first: string | null; last: string | null }>(
-    'SELECT (SELECT min(at) FROM metric_samples) AS first, (SELECT max(bucket) FROM metric_rollups) AS last');
-  const { first, last } = edge!;
-  if (first === null) return 0;
-  const from = last === null ? Date.parse(first) : Math.max(Date.parse(first), Date.parse(last) - lateMs);
+  const [edge] = await query<{ last: string | null }>('SELECT max(bucket) AS last FROM metric_rollups');
+  const last = edge?.last ?? null;
+  const hours = await query<{ hour: string }>(
+    `SELECT DISTINCT date_bin('1 hour', at, timestamptz 'epoch') AS hour FROM metric_samples
+      WHERE at >= coalesce($1::timestamptz, '-infinity') AND at < $2 ORDER BY 1`,
+    [last === null ? null : new Date(Date.parse(last) - lateMs).toISOString(), new Date(until).toISOString()]);
   let rolled = 0;
   // An hour at a time, so that the first run over a fortnight of samples stays small.
-  for (let start = Math.floor(from / hourMs) * hourMs; start < until; start += hourMs) {
+  for (const { hour } of hours) {
+    const start = Date.parse(hour);
     rolled += await rollUpBetween(query, start, Math.min(start + hourMs, until));
   }
   return rolled;

@@ -102,7 +102,8 @@ describe('what is no Prometheus, or one that lies', () => {
     ['a page', '<html>', /no answer of the Prometheus HTTP API/], ['another API', '{"ok":true}', /no answer of the Prometheus/],
     ['a number where a text belongs', vector([1, 2]), /answered with a vector|no answer/], ['an empty text', vector([1, '']), /measured , which is not a finite number/],
     ['a word', vector([1, 'many']), /measured many/], ['a number too great', vector([1, '1e999']), /measured 1e999/], ['null', vector([1, null]), /answered with a vector|no answer/],
-    ['a sample of long ago', vector([1, '5']), /newest sample of the source is \d+ s old/],
+    ['a sample of long ago', vector([1, '5']), /dates its sample \d+ s back/], ['one of the future', vector([4e9, '4000000000']), /dates its sample \d+ s ahead/],
+    ['one of no time', vector([1e300, '1e300']), /dates its sample .* ahead/],
   ])('%s', async (_, text, reason) => {
     answer = text;
     expect(await read()).toMatchObject({ kind: 'error', reason: expect.stringMatching(reason) as string });

@@ -84,6 +84,14 @@ test('old samples go, their roll-ups stay, and those go later', async () => {
   expect((await rollups()).map((rollup) => rollup.sum)).toEqual([2, 3]);
 });
 
+test('a sample of half a century ago costs no upkeep of half a century', async () => {
+  await push([[Date.parse('1971-01-01T00:00:00Z'), 1], [ago(hour), 2]]);
+  let asked = 0;
+  await maintainMetrics(async (text, params) => { asked += 1; return db.database.query(text, params); }, now);
+  expect(asked).toBeLessThan(20);
+  expect(await stored()).toBe(1);
+});
+
 test('two that maintain at once do it once', async () => {
   await push(Array.from({ length: 200 }, (_, i) => [ago(i * 10 * minute), i] as const).map(([at, value]) => [at, value]));
   await Promise.all([maintain(), maintain(), maintain()]);

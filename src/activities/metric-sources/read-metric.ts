@@ -6,6 +6,10 @@ import { figureOf } from '../../store/metric-series.ts';
 import { insertMeasured } from '../../store/metrics.ts';
 import { measure, type SourceDeps } from './measure.ts';
 
+/** As for pushed samples: what is dated further off is a clock that is wrong, or a lie. */
+const maxAgeMs = 24 * 3_600_000;
+const maxLeadMs = 60_000;
+
 /**
  * Measures now and stores the sample. A source that does not answer, or not with a finite number, is an error that says
  * why; one that works and has no data gives nothing.
@@ -17,6 +21,10 @@ export async function takeSample(deps: SourceDeps, metric: CatalogMetric, egress
     const { value, at, raw_digest } = measured;
     if (typeof value !== 'number' || !Number.isFinite(value)) {
       return { kind: 'error', reason: `measured ${(JSON.stringify(value) ?? 'nothing').slice(0, 100)}, which is not a finite number` };
+    }
+    const age = Date.now() - at;
+    if (!(age <= maxAgeMs && age >= -maxLeadMs)) {
+      return { kind: 'error', reason: `the source dates its sample ${Math.round(Math.abs(age) / 1_000)} s ${age < 0 ? 'ahead' : 'back'}` };
     }
     await insertMeasured(deps.database.query, { metric_id: metric.metric_id, source: metric.source.kind, value, at: new Date(at).toISOString(), raw_digest });
     return { kind: 'value', value, at, observed_revision: null };
