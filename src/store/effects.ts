@@ -2,12 +2,6 @@
 import type { Query } from './database.ts';
 import { toJson } from './json.ts';
 
-/** What was stored under `key`, if anything was. */
-export async function stored<T>(query: Query, key: string): Promise<T | undefined> {
-  const [row] = await query<{ result: T }>('SELECT result FROM effects WHERE key = $1', [key]);
-  return row?.result;
-}
-
 /**
  * The stored result of `key`, or that of `act`, stored.
  * Two runs at once may both act; the first stored result is the one that both return.

@@ -21,14 +21,14 @@ afterAll(() => system.stop());
 const get = (path: string) => call(system.url, `/mission-control${path}`, { key });
 
 describe('lists', () => {
-  test.each(['/missions', '/approvals', '/capa'])('%s takes a limit of 1 to 200', async (path) => {
+  test.each(['/missions', '/approvals', '/capa', '/findings', '/silences'])('%s takes a limit of 1 to 200', async (path) => {
     for (const limit of ['0', '201', '-1', 'abc', '', '1.5', 'NaN', 'Infinity', '1e9', '%00', '1&limit=2']) {
       expectProblem(await get(`${path}?limit=${limit}`), 400, 'INVALID_REQUEST', 'limit');
     }
     for (const limit of ['1', '200']) expect((await get(`${path}?limit=${limit}`)).status).toBe(200);
   });
 
-  test.each(['/missions', '/approvals', '/capa'])('%s names a filter it does not know', async (path) => {
+  test.each(['/missions', '/approvals', '/capa', '/findings', '/silences'])('%s names a filter it does not know', async (path) => {
     for (const name of ['order_by', 'api_key', '__proto__', "a' OR 1=1"]) {
       expectProblem(await get(`${path}?${encodeURIComponent(name)}=x`), 400, 'UNKNOWN_FIELD', name);
     }

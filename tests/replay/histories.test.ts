@@ -19,7 +19,9 @@ beforeAll(() => {
 const historyOf = (name: string) => historyFromJSON(JSON.parse(readFileSync(join(folder, name), 'utf8')));
 
 test('there are histories of every workflow', () => {
-  for (const workflow of ['coding-mission', 'maintain-metrics', 'merge-queue', 'observation-window', 'reconcile-missions']) {
+  for (const workflow of [
+    'coding-mission', 'maintain-metrics', 'merge-queue', 'observation-window', 'reconcile-missions', 'reconcile-watches', 'watch',
+  ]) {
     expect(names.some((name) => name.startsWith(workflow)), workflow).toBe(true);
   }
 });

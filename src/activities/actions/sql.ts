@@ -61,7 +61,7 @@ async function transactions({ deps, key }: ActionTools): Promise<{ last: string 
   let last: string | undefined;
   for (let attempt = 1; ; attempt += 1) {
     const next = `${key}:transaction:${attempt}`;
-    const noted = await stored<{ xid: string }>(deps.database.query, next);
+    const noted = (await stored<{ xid: string }>(deps.database.query, next))?.result;
     if (noted === undefined) return { last, next };
     last = noted.xid;
   }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { blockersOf, pinsOf, type LockHolder } from '../../domain/sqlite.ts';
 import { isAlive, type ProcessIdentity } from '../../processes.mjs';
 import { readPolicy } from '../../store/policy.ts';
-import { postTo } from '../egress.ts';
+import { postJson } from '../egress.ts';
 import { defineAction, drift, refused, type ActionTools } from './action.ts';
 import { describeProcess, handlesSignal, lockHolders } from './sqlite/holders.ts';
 import { planned, runTool } from './sqlite/tool.ts';
@@ -75,7 +75,7 @@ const askOwner = defineAction({
   async act(input, _before, { deps, signal }) {
     if (input.release_url !== null) {
       const { egress } = await readPolicy(deps.config.configFolder);
-      await postTo(input.release_url, { path: input.path, pid: input.pid }, egress)
+      await postJson(input.release_url, egress, JSON.stringify({ path: input.path, pid: input.pid }), {})
         .catch((error: Error) => { throw refused('ASK_FAILED', `${input.release_url} ${error.message}`); });
     }
     if (input.signal !== null) process.kill(input.pid, input.signal);
