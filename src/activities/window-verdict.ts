@@ -5,7 +5,6 @@ import type { EventType, NewEvent } from '../domain/event.ts';
 import { blindMetrics, judge, type WindowVerdict } from '../domain/judge.ts';
 import type { WindowSpec } from '../domain/observation.ts';
 import { digestOf } from '../ledger/canonical.ts';
-import { createCatalog } from '../store/catalog.ts';
 import { insertEvents } from '../store/events.ts';
 import { findMission } from '../store/missions.ts';
 import { lockWindow, otherChanges, saveVerdict } from '../store/observation-windows.ts';
@@ -59,13 +58,13 @@ const configChange = (digest: string, now: number): Confounder => ({
 const unreadable = 'unreadable';
 
 /** Of the policy, and of those entries of the catalog that are watched or belong to the mission's subsystem. */
-export async function configDigest({ config, database }: ActivityDeps, missionId: string, spec: WindowSpec): Promise<string> {
+export async function configDigest({ config, database, catalog }: ActivityDeps, missionId: string, spec: WindowSpec): Promise<string> {
   const subsystem = (await findMission(database.query, missionId))?.package.subsystem_id;
   const watched = new Set((spec.metrics === 'none' ? [] : spec.metrics).flatMap(({ metric_id: id, baseline }) =>
     (baseline?.kind === 'peer' ? [id, baseline.peer_metric_id] : [id])));
   try {
-    const [policy, catalog] = await Promise.all([readPolicy(config.configFolder), createCatalog(config.configFolder, database).all()]);
-    const entries = catalog.filter((metric) => watched.has(metric.metric_id) || metric.subsystem_id === subsystem);
+    const [policy, metrics] = await Promise.all([readPolicy(config.configFolder), catalog.all()]);
+    const entries = metrics.filter((metric) => watched.has(metric.metric_id) || metric.subsystem_id === subsystem);
     return digestOf({ policy, entries: entries.sort((a, b) => (a.metric_id < b.metric_id ? -1 : 1)) });
   } catch {
     // A file that somebody is writing at this moment is a change too; what it says, nobody knows.

@@ -4,22 +4,12 @@ import type { WatchedRule } from './finding-record.ts';
 import type { CatalogMetric } from './metric.ts';
 import type { ProbeReading } from './subsystem-health.ts';
 import type { Probe } from './subsystem.ts';
-import type { Severity } from './mission.ts';
 
 /** Temporal's schedules have no shorter interval. */
 const leastSeconds = 1;
 
 /** Intervals are whole seconds: each distinct one is a schedule. */
 export const watchInterval = (seconds: number): number => Math.max(leastSeconds, Math.round(seconds));
-
-/** What detection needs to know of a metric. One without an interval is not watched. */
-export interface MetricTiming {
-  interval_seconds: number;
-  for_seconds: number;
-  severity: Severity;
-  playbooks: string[];
-}
-export type TimedMetric = CatalogMetric & Partial<MetricTiming>;
 
 /** A SQLite probe without a symptom of its own tells these apart. */
 const ownSymptoms = (probe: Probe): (string | null)[] =>
@@ -59,8 +49,8 @@ const probeRule = (subsystemId: string, probe: Probe, symptom: string | null): W
 export const unassigned = 'unassigned';
 
 /** @param symptom what the metric's first playbook is for; null without one */
-export function evaluationOfMetric(metric: TimedMetric, symptom: string | null, reading: ProbeReading): RuledEvaluation {
-  const { metric_id, interval_seconds = 30, for_seconds = 0, severity = 'medium', playbooks = [] } = metric;
+export function evaluationOfMetric(metric: CatalogMetric, symptom: string | null, reading: ProbeReading): RuledEvaluation {
+  const { metric_id, interval_seconds, for_seconds, severity, playbooks } = metric;
   return {
     rule: {
       rule_id: metricRuleId(metric_id), source: 'metric', subsystem_id: metric.subsystem_id ?? unassigned, resource_id: null, symptom,

@@ -11,7 +11,8 @@ export async function once<T>(query: Query, key: string, act: () => Promise<T>):
   return known === undefined ? keep(query, key, await act()) : known.result;
 }
 
-/** What was stored under `key`, if anything was. */
+/** What was stored under `key`, if anything was: of the type that was stored, as the caller knows it. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the type of a stored value is known to whoever stored it, as with `query<Row>`
 export async function stored<T>(query: Query, key: string): Promise<{ result: T } | undefined> {
   const [known] = await query<{ result: T }>('SELECT result FROM effects WHERE key = $1', [key]);
   return known;

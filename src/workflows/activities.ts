@@ -36,7 +36,7 @@ export const onHost = (taskQueue: string): Activities => proxyActivities<Activit
  * A playbook's question about the world: tried a few times, for a probe that cannot look is a reason not to act.
  */
 export const probing = (taskQueue: string): Activities => proxyActivities<Activities>({
-  taskQueue, startToCloseTimeout: '10m', heartbeatTimeout: '10s',
+  taskQueue, startToCloseTimeout: '20m', heartbeatTimeout: '10s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { initialInterval: '200ms', maximumInterval: '2s', backoffCoefficient: 2, maximumAttempts: 3 },
 });

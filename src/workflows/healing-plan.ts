@@ -120,8 +120,8 @@ async function planOf(
   };
 }
 
-/** The resource itself and every service that a step names: `service` in a step's input is a resource of the same subsystem. */
+/** The resource itself, and every other that a step names: `service` and `resource` in a step's input are of the same subsystem. */
 function locksOf(subsystemId: string, resourceId: string, inputs: readonly Record<string, Json>[]): string[] {
-  const services = inputs.flatMap((input) => (typeof input['service'] === 'string' ? [input['service']] : []));
-  return [...new Set([resourceId, ...services])].map((id) => resourceKey(subsystemId, id)).sort();
+  const others = inputs.flatMap((input) => [input['service'], input['resource']]).filter((id) => typeof id === 'string');
+  return [...new Set([resourceId, ...others])].map((id) => resourceKey(subsystemId, id)).sort();
 }

@@ -51,8 +51,8 @@ test('the newest stored value comes with its age; without one there is none', as
   const { query } = bench.db.database;
   expect(await bench.probe('db', 'metric.latest', { metric_id: 'shop.p95' })).toEqual({ metric_id: 'shop.p95', value: null, at: null, age_seconds: null });
   const at = (secondsAgo: number) => new Date(Date.now() - secondsAgo * 1_000).toISOString();
-  await insertMeasured(query, 'shop.p95', 'command', 9, at(60));
-  await insertMeasured(query, 'shop.p95', 'command', 7, at(600));
+  await insertMeasured(query, { metric_id: 'shop.p95', source: 'command', value: 9, at: at(60), raw_digest: null });
+  await insertMeasured(query, { metric_id: 'shop.p95', source: 'command', value: 7, at: at(600), raw_digest: null });
   const latest = await bench.probe('db', 'metric.latest', { metric_id: 'shop.p95' }) as { value: number; age_seconds: number };
   expect(latest.value).toBe(9);
   expect(latest.age_seconds).toBeGreaterThanOrEqual(60);

@@ -29,7 +29,7 @@ const gated = (folder: string, name: string, then: string): string[] => [process
   const look = () => (fs.existsSync(at('${name}.door')) ? (() => { ${then} })() : setTimeout(look, 20));
   look();`];
 
-interface Break { folder: string; subsystem: string; open(name: string): void; begun(name: string): Promise<void>; effects(): string }
+interface Break { folder: string; subsystem: string; open: (name: string) => void; begun: (name: string) => Promise<void>; effects: () => string }
 
 function breakSomething(name: string, observeSeconds = 0.3): Break {
   const folder = join(home, 'work', name);

@@ -52,7 +52,7 @@ test('a service\'s own figures are judged by their own targets: more successes a
     'web.p95': { target: 100, comparator: '<', unit: 'ms', source: { kind: 'http_json', url: `${web1}/pid`, pointer: '' } },
     'web.successes': { target: 1e9, comparator: '>', unit: '', source: { kind: 'http_json', url: `${web1}/pid`, pointer: '' } },
   } }));
-  await bench.configure({ web: { ...bench.resource, latency_metric: 'web.p95', error_metric: 'web.successes' } });
+  await bench.configure({ web: { ...bench.declaration, latency_metric: 'web.p95', error_metric: 'web.successes' } });
   const running = await bench.context(highLatency, 'web', 'high_latency', {});
   const planned = await bench.plan(highLatency, running) as Planned;
   expect(planned.facts).toMatchObject({ before: { source: 'web.p95', target: '< 100', known: true, met: false }, service: { errors: { met: false } } });

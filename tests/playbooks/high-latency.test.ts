@@ -83,7 +83,7 @@ test('stale statistics are gathered first, on a stored figure; no improvement is
   await shop.run('SELECT pg_stat_force_next_flush()');
   await shop.until("SELECT n_mod_since_analyze >= 3000 AS ok FROM pg_stat_user_tables WHERE relname = 'orders'");
   const { query } = bench.db.database;
-  const store = (value: number) => insertMeasured(query, 'shop.p95', 'command', value, new Date().toISOString());
+  const store = (value: number) => insertMeasured(query, { metric_id: 'shop.p95', source: 'command', value: value, at: new Date().toISOString(), raw_digest: null });
   const running = await context('db', { url: null, latency_metric: 'shop.p95' });
   await store(5_000);
   const planned = await bench.plan(highLatency, running) as Planned;
@@ -98,7 +98,7 @@ test('stale statistics are gathered first, on a stored figure; no improvement is
 
 test('a figure that is too old, or none at all: it is not known, and nothing is done', async () => {
   const { query } = bench.db.database;
-  await insertMeasured(query, 'shop.old', 'command', 5_000, new Date(Date.now() - 600_000).toISOString());
+  await insertMeasured(query, { metric_id: 'shop.old', source: 'command', value: 5_000, at: new Date(Date.now() - 600_000).toISOString(), raw_digest: null });
   for (const latency_metric of ['shop.old', 'shop.never']) {
     expect(await bench.plan(highLatency, await context('db', { url: null, latency_metric }))).toMatchObject({ decline: 'refused', code: 'LATENCY_UNKNOWN' });
   }
@@ -106,7 +106,7 @@ test('a figure that is too old, or none at all: it is not known, and nothing is 
 });
 
 test('nothing would show that it fails afterwards: nothing is done', async () => {
-  await insertMeasured(bench.db.database.query, 'shop.slow', 'command', 5_000, new Date().toISOString());
+  await insertMeasured(bench.db.database.query, { metric_id: 'shop.slow', source: 'command', value: 5_000, at: new Date().toISOString(), raw_digest: null });
   expect(await bench.plan(highLatency, await context('web', { url: null, latency_metric: 'shop.slow', cache_keys: ['a'] })))
     .toMatchObject({ decline: 'refused', code: 'ERRORS_NOT_MEASURED' });
 });

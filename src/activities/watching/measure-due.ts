@@ -3,8 +3,8 @@ import type { EgressPolicy } from '../../domain/egress.ts';
 import { ownIntervalSeconds, ownProbe, ownSubsystems, watchedOwnParts, type WatchedOwnPart } from '../../domain/own-subsystems.ts';
 import type { Dependency, ProbeReading, ProbeResult } from '../../domain/subsystem-health.ts';
 import { isProbeMetric, type Probe, type Subsystem } from '../../domain/subsystem.ts';
-import { evaluationOfMetric, evaluationsOfProbe, metricRuleId, probeRuleId, watchInterval, type RuledEvaluation, type TimedMetric } from '../../domain/watch-rules.ts';
-import { createCatalog } from '../../store/catalog.ts';
+import { evaluationOfMetric, evaluationsOfProbe, metricRuleId, probeRuleId, watchInterval, type RuledEvaluation } from '../../domain/watch-rules.ts';
+import type { CatalogMetric } from '../../domain/metric.ts';
 import { readPolicy } from '../../store/policy.ts';
 import { readSubsystems } from '../../store/subsystems.ts';
 import { playbooks } from '../../workflows/playbooks/index.ts';
@@ -19,14 +19,14 @@ export interface Watched {
   /** Why the configuration is not usable: then only our own parts are watched, and one of them says so. */
   problem: string | null;
   subsystems: Subsystem[];
-  metrics: TimedMetric[];
+  metrics: CatalogMetric[];
   egress: EgressPolicy;
 }
 
-export async function readWatched({ config, database }: Pick<ActivityDeps, 'config' | 'database'>): Promise<Watched> {
+export async function readWatched({ config, catalog }: Pick<ActivityDeps, 'config' | 'catalog'>): Promise<Watched> {
   try {
     const [subsystems, { egress }, metrics] = await Promise.all([
-      readSubsystems(config.configFolder), readPolicy(config.configFolder), createCatalog(config.configFolder, database).all(),
+      readSubsystems(config.configFolder), readPolicy(config.configFolder), catalog.all(),
     ]);
     return { problem: null, subsystems, egress, metrics: metrics.filter((metric) => !isProbeMetric(metric.metric_id)) };
   } catch (error) {
@@ -37,7 +37,7 @@ export async function readWatched({ config, database }: Pick<ActivityDeps, 'conf
 /** Every interval at which something is watched, in seconds. */
 export const intervalsOf = ({ subsystems, metrics }: Watched): number[] => [...new Set([
   ownIntervalSeconds, ...subsystems.flatMap(({ probes }) => probes.map((probe) => watchInterval(probe.interval_seconds))),
-  ...metrics.flatMap(({ interval_seconds }) => (interval_seconds === undefined ? [] : [watchInterval(interval_seconds)])),
+  ...metrics.map(({ interval_seconds }) => watchInterval(interval_seconds)),
 ])].sort((a, b) => a - b);
 
 /** Ids of the rules that the configuration makes, as findings name them. */
@@ -90,7 +90,7 @@ async function inTurn(work: (() => Promise<void>)[]): Promise<void> {
 /** Metric sources have their own limits, none above 60 s. */
 const metricTimeoutSeconds = 60;
 
-async function metricReading(metric: TimedMetric, deps: ActivityDeps, egress: EgressPolicy): Promise<ProbeReading | undefined> {
+async function metricReading(metric: CatalogMetric, deps: ActivityDeps, egress: EgressPolicy): Promise<ProbeReading | undefined> {
   let begun = true;
   const reading = await within(metricTimeoutSeconds, async () => {
     const found = await metricNow(metric, deps, egress, `watch:${metric.metric_id}`);
@@ -100,7 +100,7 @@ async function metricReading(metric: TimedMetric, deps: ActivityDeps, egress: Eg
   return begun ? reading : undefined;
 }
 
-const symptomOf = ({ playbooks: ids = [] }: TimedMetric): string | null => playbooks.get(ids[0] ?? '')?.match.symptoms[0] ?? null;
+const symptomOf = ({ playbooks: ids }: CatalogMetric): string | null => playbooks.get(ids[0] ?? '')?.match.symptoms[0] ?? null;
 
 const ownPartProbe: Probe = {
   id: ownProbe, kind: 'temporal', interval_seconds: ownIntervalSeconds, timeout_seconds: ownPartTimeoutSeconds, for_seconds: 30,

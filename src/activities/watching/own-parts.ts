@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WatchedOwnPart } from '../../domain/own-subsystems.ts';
-import { createCatalog } from '../../store/catalog.ts';
 import { openFindings } from '../../store/finding-list.ts';
 import { readPolicy } from '../../store/policy.ts';
 import { workersAlive } from '../../store/presence.ts';
@@ -49,7 +48,7 @@ export async function ownPart(part: WatchedOwnPart, deps: ActivityDeps): Promise
     case 'governance': {
       // Each of these says which file is wrong, and where.
       await readPolicy(deps.config.configFolder);
-      await createCatalog(deps.config.configFolder, deps.database).fromFile();
+      await deps.catalog.fromFile();
       await readSubsystems(deps.config.configFolder);
       return well();
     }

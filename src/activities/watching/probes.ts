@@ -2,7 +2,6 @@
 import type { EgressPolicy } from '../../domain/egress.ts';
 import type { Probe, Subsystem } from '../../domain/subsystem.ts';
 import type { ProbeReading } from '../../domain/subsystem-health.ts';
-import { createCatalog } from '../../store/catalog.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { command, service } from './commands.ts';
 import { metricNow } from './metric.ts';
@@ -43,7 +42,7 @@ async function look(probe: Probe, subsystem: Subsystem, deps: ActivityDeps, egre
     case 'process': return service(probe, subsystem, deps, egress, marker);
     case 'sqlite': return sqlite(probe, subsystem, deps, marker);
     case 'metric': {
-      const metric = await createCatalog(deps.config.configFolder, deps.database).find(probe.metric_id);
+      const metric = await deps.catalog.find(probe.metric_id);
       if (metric === undefined) return unknown(`${probe.metric_id} is not in the catalog`);
       return await metricNow(metric, deps, egress, marker) ?? unknown(`${probe.metric_id} has no sample`);
     }
