@@ -286,5 +286,6 @@ test('salvage brings back every row but those of the broken page, and touches no
   expect(orders).toEqual({ name: 'orders', rows: 3_000 - (Number(to) - Number(from) + 1), unreadable: [[from, to]], incomplete: false });
   expect(countOrders(input.side)).toBe(orders!.rows);
   expect(orders!.rows).toBeGreaterThan(2_700);
+  expect(statSync(input.side).mode & 0o777).toBe(0o600);
   expect(hash(path)).toBe(before);
 });
