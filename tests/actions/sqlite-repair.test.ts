@@ -246,6 +246,23 @@ test('a restore takes the backup that was planned with, and can be taken back', 
   expect(hash(path)).toBe(broken);
 });
 
+test('killed while a replacement is taken back: the old file comes back with the WAL that is its own', async () => {
+  makeShop(path, 2_000, 'WAL');
+  breakPage(path, 'orders_note');
+  leaveInWal();
+  const input = replacement();
+  await bench.act('shop', 'sqlite.rebuild', input);
+  const [database, wal] = [hash(input.quarantine), hash(`${input.quarantine}-wal`)];
+  const back = { path, identity: input.identity, quarantine: input.quarantine, withdrawn: `${path}.withdrawn` };
+  // The new file was withdrawn and the old WAL brought back; then the worker died.
+  for (const suffix of ['-wal', '-shm', '']) if (existsSync(`${path}${suffix}`)) renameSync(`${path}${suffix}`, `${back.withdrawn}${suffix}`);
+  renameSync(`${input.quarantine}-wal`, `${path}-wal`);
+  await diedBefore('half back');
+  expect(await bench.act('shop', 'sqlite.put_back', back, 'half back')).toEqual({ put_back: true });
+  expect([hash(path), hash(`${path}-wal`)]).toEqual([database, wal]);
+  expect(countOrders(back.withdrawn)).toBe(2_001);
+});
+
 test('a backup that is damaged never takes a place, whatever the plan says', async () => {
   makeShop(path);
   const bad = join(backups, 'bad.db');
