@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { identityOf } from '../../src/processes.mjs';
 import { databaseCorruption } from '../../src/workflows/playbooks/database-corruption.ts';
 import type { SqliteCorruptionFacts } from '../../src/workflows/playbooks/database-corruption/sqlite.ts';
-import { isAlive } from '../support/processes.ts';
+import { isAlive, pidsWith, whenGone } from '../support/processes.ts';
 import { openPlaybookBench, type PlaybookBench, type Planned } from '../support/playbook-bench.ts';
 import { addOrders, backup, breakPage, countOrders, endOwners, makeIndexLie, makeShop, ownerScript, startOwner, withDatabase } from '../support/sqlite.ts';
 
@@ -44,7 +44,11 @@ beforeEach(async () => {
   await bench.act('app', 'service.start', { service: 'app' });
 });
 afterEach(async () => {
-  if (existsSync(pidFile)) await bench.act('app', 'service.stop', { service: 'app' });
+  // Not by our own action: what a failing test leaves must go, too.
+  for (const pid of pidsWith(`MISSION_CONTROL_INSTANCE=${pidFile}`)) {
+    process.kill(pid, 'SIGKILL');
+    await whenGone(pid);
+  }
   await endOwners();
   rmSync(folder, { recursive: true, force: true });
 });
