@@ -11,6 +11,9 @@ import { lockWindow, otherChanges, saveVerdict } from '../store/observation-wind
 import { readPolicy } from '../store/policy.ts';
 import { windowSamples } from '../store/window-samples.ts';
 import type { ActivityDeps } from './deps.ts';
+import { blindMetricRule, unassigned } from '../domain/watch-rules.ts';
+import { evaluate } from '../store/findings.ts';
+import { activeSilences } from '../store/silences.ts';
 
 interface Judged {
   mission_id: string;
@@ -42,13 +45,21 @@ export async function judgeStored(deps: ActivityDeps, { mission_id, window, spec
       type, actor: systemActor('worker'), payload: { window, ...payload }, idempotency_key: `${mission_id}:observation:${window}:${key}`,
       subject: { mission_id, workflow_id: `${mission_id}:observation:${window}`, run_id: null, stage: 'observation_window', attempt: null },
     });
-    await insertEvents(query, [
+    const blind = blindMetrics(samples);
+    const told = await insertEvents(query, [
       ...fresh.map((one) => event('observation.confounded', `confounded:${one.key}`, { ...one, effect: spec.confounders ?? 'record' })),
-      ...blindMetrics(samples).map((one) => event('observation.detector_blind', `blind:${one.metric_id}`, one)),
+      ...blind.map((one) => event('observation.detector_blind', blindKey(one.metric_id), one)),
     ]);
+    const silences = await activeSilences(query);
+    for (const { metric_id, reason } of blind) {
+      if (!told.has(`${mission_id}:observation:${window}:${blindKey(metric_id)}`)) continue;
+      await evaluate(query, blindMetricRule(metric_id, unassigned), { outcome: 'bad', value: null, at: now, reason }, { inhibited_by: null, silences });
+    }
     return verdict;
   });
 }
+
+const blindKey = (metricId: string): string => `blind:${metricId}`;
 
 const configChange = (digest: string, now: number): Confounder => ({
   key: `config:${digest}`, kind: 'config', at: new Date(now).toISOString(), mission_id: null,

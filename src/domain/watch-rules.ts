@@ -62,10 +62,20 @@ export function evaluationOfMetric(metric: CatalogMetric, symptom: string | null
 }
 
 /** What is opened when a rule could not be evaluated several times in a row. */
-export const blindRule = (rule: WatchedRule): WatchedRule => ({
+export const blindRule = (rule: Pick<WatchedRule, 'rule_id' | 'subsystem_id'>): WatchedRule => ({
   rule_id: 'detector_blind', source: 'detector', subsystem_id: rule.subsystem_id, resource_id: null, symptom: null, playbook_id: null,
   title: `${rule.rule_id} cannot be measured`, severity: 'medium', for_seconds: 0, keep_firing_for_seconds: 0, attributes: { rule: rule.rule_id },
 });
+
+/** What is opened when a notification could not be delivered: nobody would be told of it by that channel. */
+export const channelRule = (channel: string): WatchedRule => ({
+  rule_id: 'notification_channel', source: 'signal', subsystem_id: unassigned, resource_id: null, symptom: null, playbook_id: null,
+  title: `notifications by ${channel} fail`, severity: 'high', for_seconds: 0, keep_firing_for_seconds: 0, attributes: { channel },
+});
+
+/** What is opened when a metric that a window needs gives nothing but errors. */
+export const blindMetricRule = (metricId: string, subsystemId: string): WatchedRule =>
+  blindRule({ rule_id: metricRuleId(metricId), subsystem_id: subsystemId });
 
 export const stormRule = (cooldownSeconds: number): WatchedRule => ({
   rule_id: 'storm', source: 'storm', subsystem_id: unassigned, resource_id: null, symptom: null, playbook_id: null,

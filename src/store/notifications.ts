@@ -4,6 +4,9 @@ import { noSubject } from '../domain/event.ts';
 import type { DueDelivery, Grouping, OpenDelivery, Sending } from '../domain/notification-groups.ts';
 import type { DeliveryKind, MissionFacts, Notification, NotifyingEvent } from '../domain/notification.ts';
 import type { Query } from './database.ts';
+import { evaluate } from './findings.ts';
+import { activeSilences } from './silences.ts';
+import { channelRule } from '../domain/watch-rules.ts';
 import { insertEvents } from './events.ts';
 import { storable, toJson } from './json.ts';
 
@@ -151,6 +154,10 @@ export async function endDelivery(query: Query, { delivery_id, attempts, reason 
     },
     idempotency_key: `notification:${delivery_id}:${state}`,
   }]);
+  // One finding for a channel, however many messages it loses; the next one that arrives resolves it.
+  await evaluate(query, channelRule(ended.channel), {
+    outcome: reason === null ? 'good' : 'bad', value: null, at: Date.now(), reason: reason ?? 'a message was delivered',
+  }, { inhibited_by: null, silences: await activeSilences(query) }, 'arrived');
 }
 
 const time = (ms: number): string => new Date(ms).toISOString();

@@ -12,6 +12,7 @@ import { rederived } from '../../src/domain/observation-view.ts';
 import { metricDefinitionSchema } from '../../src/domain/schema/metric.ts';
 import { observationWindowSchema } from '../../src/domain/schema/observation.ts';
 import { projectRoot } from '../../src/project.ts';
+import { createCatalog } from '../../src/store/catalog.ts';
 import { createArtifacts } from '../../src/store/artifacts.ts';
 import { insertEvents, timelineOf } from '../../src/store/events.ts';
 import { insertSamples, saveMetric } from '../../src/store/metrics.ts';
@@ -37,7 +38,7 @@ beforeAll(async () => {
   const config = readConfig({ MISSION_CONTROL_HOME: home, MISSION_CONTROL_CONFIG: configFolder, DATABASE_URL: db.url, MISSION_CONTROL_ENVIRONMENT: 'test' });
   deps = {
     config, database: db.database, logger: silent, artifacts: createArtifacts(config.artifacts, db.database.query),
-    processes: createProcessRunner(join(home, 'scratch')),
+    processes: createProcessRunner(join(home, 'scratch')), catalog: createCatalog(configFolder, db.database),
   } as unknown as ActivityDeps;
   activities = observationActivities(deps);
   repository = await aRepository(db.database);

@@ -6,6 +6,7 @@ import { watchScheduleActivities } from '../../src/activities/watch-schedules.ts
 import { keyFor } from '../support/http.ts';
 import { silent } from '../support/database.ts';
 import { startSystem, type System } from '../support/system.ts';
+import { createCatalog } from '../../src/store/catalog.ts';
 import { tool } from '../cli/tool.ts';
 
 let system: System;
@@ -15,7 +16,10 @@ afterAll(() => system.stop());
 const probe = (seconds: number): string => `{id: every-${seconds}, kind: command, argv: ["false"], interval_seconds: ${seconds}, symptom: down}`;
 const watch = (...seconds: number[]) => system.configure('subsystems.yaml', `subsystems: {shop: {name: The shop, probes: [${seconds.map(probe).join(', ')}]}}`);
 const sync = () => {
-  const deps = { config: system.config, database: system.db.database, temporal: system.temporal, logger: silent } as unknown as ActivityDeps;
+  const deps = {
+    config: system.config, database: system.db.database, temporal: system.temporal, logger: silent,
+    catalog: createCatalog(system.config.configFolder, system.db.database),
+  } as unknown as ActivityDeps;
   return new MockActivityEnvironment().run(() => watchScheduleActivities(deps).syncWatches());
 };
 async function scheduled(): Promise<string[]> {

@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import { watchActivities, type WatchResult } from '../../src/activities/watch.ts';
 import type { Finding } from '../../src/domain/finding-record.ts';
+import { createCatalog } from '../../src/store/catalog.ts';
 import { listFindings } from '../../src/store/finding-list.ts';
 import { allHealth, type StoredHealth } from '../../src/store/subsystem-health.ts';
 import { openWorkspace } from './workspace.ts';
@@ -25,7 +26,7 @@ export async function openWatchBench(allow: string[] = []) {
   const { home, db } = workspace;
   const configFolder = join(home, 'config');
   await mkdir(configFolder, { recursive: true });
-  const deps: ActivityDeps = { ...workspace.deps, config: { ...workspace.deps.config, configFolder } };
+  const deps: ActivityDeps = { ...workspace.deps, config: { ...workspace.deps.config, configFolder }, catalog: createCatalog(configFolder, db.database) };
   const activities = watchActivities(deps);
   const bench = {
     home, db, deps,

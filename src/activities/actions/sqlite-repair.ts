@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Integrity } from '../../domain/sqlite.ts';
 import { defineAction, drift, refused, type ActionTools } from './action.ts';
-import { openersOf } from './sqlite/holders.ts';
+import { openersThatStay } from './sqlite/holders.ts';
 import { guardReplacement, keepOwner, moveAll, replace, stateOf, type Replacement } from './sqlite/replace.ts';
 import { identityOfFile, maxBytes, planned, runTool, sameFile } from './sqlite/tool.ts';
 
@@ -118,7 +118,7 @@ const putBack = defineAction({
       if (sameFile(await identityOfFile(input.path), input.identity)) return;
       throw drift(`${input.quarantine} is not the file that was set aside`);
     }
-    const { pids } = await openersOf(input.path);
+    const { pids } = await openersThatStay(input.path);
     if (pids.length > 0) throw refused('DATABASE_IN_USE', `${input.path} is open in ${pids.map((pid) => `pid ${pid}`).join(', ')}`);
   },
   async before() { return null; },

@@ -60,6 +60,19 @@ export type Openers = {
   complete: boolean;
 };
 
+/** How long a process may have the file open only to look at it: the probes of ours that watch it do, at every interval. */
+const passingMs = 5_000;
+
+/** Processes that have the file open and keep it open. */
+export async function openersThatStay(path: string): Promise<Openers> {
+  const until = Date.now() + passingMs;
+  for (;;) {
+    const openers = await openersOf(path);
+    if (openers.pids.length === 0 || Date.now() > until) return openers;
+    await new Promise((resolve) => { setTimeout(resolve, 100); });
+  }
+}
+
 /** Processes with a descriptor of the database or of what lies beside it. An opener need not hold a lock. */
 export async function openersOf(path: string): Promise<Openers> {
   const parts = (await Promise.all([path, `${path}-wal`, `${path}-shm`, `${path}-journal`].map((file) => stat(file, { bigint: true }).catch(() => undefined))))

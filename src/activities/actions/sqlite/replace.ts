@@ -3,7 +3,7 @@ import { chmod, chown, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { FileIdentity } from '../../../domain/sqlite.ts';
 import { drift, refused, type ActionTools } from '../action.ts';
-import { openersOf } from './holders.ts';
+import { openersThatStay } from './holders.ts';
 import { identityOfFile, planned, sameFile } from './tool.ts';
 
 /** What lies beside a database goes first: a journal or WAL left for the next file would be played into it. */
@@ -41,7 +41,7 @@ export async function guardReplacement(input: Replacement, tools: ActionTools): 
   if (state === 'begun') return;
   const { resource } = await planned(tools, input.path);
   if (state !== 'untouched') throw drift(`${input.path} is not the file that was planned with`);
-  const { pids, complete } = await openersOf(input.path);
+  const { pids, complete } = await openersThatStay(input.path);
   if (pids.length > 0) throw refused('DATABASE_IN_USE', `${input.path} is open in ${pids.map((pid) => `pid ${pid}`).join(', ')}`);
   if (!complete && resource.writers.length === 0) {
     throw refused('WRITERS_UNKNOWN', `not every process here can be looked into, and ${tools.resource_id} declares no writers that could be stopped`);
