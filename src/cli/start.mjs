@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npm start` and `npm run demo`: is it running already, is it built, then the launcher. */
+/** `npm start`, `npm run demo` and `npm run demo:healing`: is it running already, is it built, then the launcher. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -11,9 +11,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
   console.error(`Mission Control needs Node 20.19 or later; this is ${process.versions.node}.`);
   process.exit(1);
 }
-const unknown = process.argv.slice(2).filter((arg) => arg !== '--demo');
+const unknown = process.argv.slice(2).filter((arg) => arg !== '--demo' && arg !== '--demo-healing');
 if (unknown.length > 0) {
-  console.error(`unknown argument ${unknown[0]}; usage: npm start, or npm run demo`);
+  console.error(`unknown argument ${unknown[0]}; usage: npm start, npm run demo, or npm run demo:healing`);
   process.exit(64);
 }
 
@@ -36,4 +36,4 @@ try {
   process.exit(1);
 }
 const launcher = await import(join(root, 'dist', 'cli', 'launcher', 'main.js'));
-await launcher.main({ demo: process.argv.includes('--demo') });
+await launcher.main({ demo: process.argv.includes('--demo') ? 'landing' : process.argv.includes('--demo-healing') ? 'healing' : 'none' });

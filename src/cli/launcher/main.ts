@@ -7,6 +7,7 @@ import { readConfig, type Config } from '../../config.ts';
 import { openHome } from '../../home.ts';
 import { projectRoot } from '../../project.ts';
 import { migrate } from '../../store/migrate.ts';
+import type { HealingDemo } from '../healing-demo/demo.ts';
 import { forgetChildren, rememberChildren, replaceFile, stopLeftovers } from './leftovers.ts';
 import { freePort, requirePort } from './ports.ts';
 import { preparePostgres } from './postgres.ts';
@@ -31,9 +32,10 @@ export interface RunFile {
 const say = (line: string): void => console.log(line);
 
 /** Runs until a signal ends it. Exits with 1, naming the reason, when it cannot start. */
-export async function main(options: { demo: boolean }): Promise<void> {
+export async function main({ demo }: { demo: 'none' | 'landing' | 'healing' }): Promise<void> {
   const controller = new AbortController();
   const system = createSystem(controller.signal);
+  let healing: HealingDemo | undefined;
   let stopping = false;
   const stop = async (code: number): Promise<void> => {
     if (stopping) {
@@ -44,6 +46,7 @@ export async function main(options: { demo: boolean }): Promise<void> {
     stopping = true;
     controller.abort();
     await system.stop();
+    await healing?.stop();
     process.exit(code);
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -53,11 +56,13 @@ export async function main(options: { demo: boolean }): Promise<void> {
     });
   }
   try {
+    if (demo === 'healing') healing = await (await import('../healing-demo/demo.ts')).prepareHealingDemo();
     const run = await system.start();
-    if (options.demo) {
+    if (demo === 'landing') {
       const { runDemo } = await import('../demo.ts');
       await runDemo(run, readConfig().home, controller.signal);
     }
+    await healing?.run(run, controller.signal);
     say('\nPress Ctrl-C to stop.');
   } catch (error) {
     if (stopping) return;
