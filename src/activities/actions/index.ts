@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { commandActions, commandProbes } from './command.ts';
 import { latencyProbes } from './latency.ts';
 import { postgresActions, postgresProbes } from './postgres.ts';
+import { packageActions, packageProbes } from './packages.ts';
 import { serviceActions } from './service.ts';
 import { serviceMemoryActions } from './service-memory.ts';
 import { serviceProbes } from './service-probes.ts';
@@ -13,6 +14,7 @@ import { sqliteRepairActions } from './sqlite-repair.ts';
 
 export const probes = {
   ...commandProbes,
+  ...packageProbes,
   ...serviceProbes,
   ...postgresProbes,
   ...latencyProbes,
@@ -21,6 +23,7 @@ export const probes = {
 
 export const actions = {
   ...commandActions,
+  ...packageActions,
   ...serviceActions,
   ...serviceMemoryActions,
   ...postgresActions,

@@ -2,6 +2,7 @@
 import { databaseCorruption } from './database-corruption.ts';
 import { databaseLocked } from './database-locked.ts';
 import { highLatency } from './high-latency.ts';
+import { importError } from './import-error.ts';
 import { memoryLeak } from './memory-leak.ts';
 import type { Playbook } from './playbook.ts';
 import { restartService } from './restart-service.ts';
@@ -11,6 +12,7 @@ const all: readonly Playbook[] = [
   databaseCorruption,
   databaseLocked,
   highLatency,
+  importError,
   memoryLeak,
   restartService,
   runCommand,
