@@ -89,7 +89,8 @@ async function installNpm(wanted: Input, place: Place, build: string, tools: Act
     await copyFile(join(place.project, '.npmrc'), settings).catch(unlessMissing);
     const omit = wanted.omit.map((one) => `--omit=${one}`);
     const { timeout_seconds } = wanted;
-    const quiet = ['--no-audit', '--no-fund', '--no-progress', '--no-update-notifier'];
+    // Left to itself npm waits a minute before it asks a third time for an archive with the wrong hash.
+    const quiet = ['--no-audit', '--no-fund', '--no-progress', '--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=5000'];
     const logs = [await run(tools, { argv: ['npm', 'ci', '--ignore-scripts', ...quiet, ...omit], cwd: build, timeout_seconds, network: true })];
     if (wanted.rebuild.length > 0) {
       const argv = ['npm', 'rebuild', '--ignore-scripts=false', '--foreground-scripts', ...quiet, '--', ...wanted.rebuild];
