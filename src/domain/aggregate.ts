@@ -1,6 +1,9 @@
 /** One figure from the samples of a tick. Exact: a window holds few samples; long series use sketches elsewhere. */
 import type { Aggregation } from './observation.ts';
 
+/** A rate needs samples at least this far apart, in milliseconds. */
+const leastSpanMs = 500;
+
 /** @returns null for no values; `rate` is the change per second between first and last */
 export function aggregate(how: Aggregation, samples: readonly { value: number; at: number }[]): number | null {
   if (samples.length === 0) return null;
@@ -17,7 +20,8 @@ export function aggregate(how: Aggregation, samples: readonly { value: number; a
     case 'rate': {
       const first = samples[0]!;
       const last = samples.at(-1)!;
-      return last.at === first.at ? null : ((last.value - first.value) * 1_000) / (last.at - first.at);
+      // Two looks a moment apart tell noise, not a rate.
+      return last.at - first.at < leastSpanMs ? null : ((last.value - first.value) * 1_000) / (last.at - first.at);
     }
   }
 }

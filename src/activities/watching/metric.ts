@@ -5,11 +5,12 @@ import type { ActivityDeps } from '../deps.ts';
 import { readMetric } from '../metric-sources/read-metric.ts';
 import { failing, unknown, well, type Found } from './reading.ts';
 
-/** @returns undefined for a pushed metric of which there never was a sample: it has not begun, so it has not gone blind */
+/** @returns undefined for a metric of which there is nothing yet: it has not begun, so it has not gone blind */
 export async function metricNow(metric: CatalogMetric, deps: ActivityDeps, egress: EgressPolicy, marker: string): Promise<Found | undefined> {
   const said = await readMetric(deps, metric, egress, marker);
   if (said.kind === 'error') return unknown(said.reason);
-  if (said.kind === 'nothing') return metric.source.kind === 'push' ? undefined : unknown('there is no data');
+  // What nobody pushed yet, or what no mission has ended for yet, has not begun.
+  if (said.kind === 'nothing') return ['push', 'internal'].includes(metric.source.kind) ? undefined : unknown('there is no data');
   if (isStale(metric, said.at, Date.now())) return unknown(`the newest sample is ${Math.round((Date.now() - said.at) / 1_000)} s old`);
   const { value } = said;
   if (typeof value !== 'number' || !Number.isFinite(value)) return unknown(`${(JSON.stringify(value) ?? 'nothing').slice(0, 100)} is not a finite number`);

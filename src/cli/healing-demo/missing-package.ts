@@ -1,6 +1,10 @@
-/** A program whose locked dependency vanishes from node_modules. */
+/** A program whose locked dependency vanishes from node_modules, and a small package registry that still has it. */
 import { execFile } from 'node:child_process';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { quickLimits, quickWindow, type Scene } from './scene.ts';
@@ -10,13 +14,28 @@ const execute = promisify(execFile);
 export async function missingPackage(folder: string): Promise<Scene> {
   const library = join(folder, 'greeter');
   const app = join(folder, 'app');
-  await Promise.all([library, app].map((path) => mkdir(path, { recursive: true })));
-  await writeFile(join(library, 'package.json'), JSON.stringify({ name: 'greeter', version: '1.0.0', type: 'module', exports: './index.js' }));
-  await writeFile(join(library, 'index.js'), "export const greet = (name) => `Hello, ${name}`;\n");
-  await npm(library, 'pack', '--pack-destination', app);
-  await writeFile(join(app, 'package.json'), JSON.stringify({ name: 'app', version: '1.0.0', private: true, type: 'module', dependencies: { greeter: 'file:greeter-1.0.0.tgz' } }));
+  await Promise.all([library, join(app, 'node_modules')].map((path) => mkdir(path, { recursive: true })));
+  await write(join(library, 'package.json'), { name: 'greeter', version: '1.0.0', type: 'module', exports: './index.js' });
+  await writeFile(join(library, 'index.js'), 'export const greet = (name) => `Hello, ${name}`;\n');
+  await execute('npm', ['pack', '--silent', '--offline'], { cwd: library });
+  const archive = await readFile(join(library, 'greeter-1.0.0.tgz'));
+
+  const registry = createServer(({ url }, response) => {
+    response.statusCode = url === '/greeter-1.0.0.tgz' ? 200 : 404;
+    response.end(response.statusCode === 200 ? archive : '{}');
+  }).listen(0, '127.0.0.1');
+  await once(registry, 'listening');
+  const address = `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
+  const manifest = { name: 'app', version: '1.0.0', type: 'module', dependencies: { greeter: '^1.0.0' } };
+  const integrity = `sha512-${createHash('sha512').update(archive).digest('base64')}`;
+  await write(join(app, 'package.json'), manifest);
+  await write(join(app, 'package-lock.json'), {
+    name: 'app', version: '1.0.0', lockfileVersion: 3, requires: true,
+    packages: { '': manifest, 'node_modules/greeter': { version: '1.0.0', resolved: `${address}/greeter-1.0.0.tgz`, integrity } },
+  });
+  await writeFile(join(app, '.npmrc'), `registry=${address}/\n`);
   await writeFile(join(app, 'main.js'), "import { greet } from 'greeter';\nconsole.log(greet('world'));\n");
-  await npm(app, 'install', '--no-audit', '--no-fund');
+  await cp(library, join(app, 'node_modules', 'greeter'), { recursive: true });
   const main = [process.execPath, join(app, 'main.js')];
 
   return {
@@ -38,9 +57,8 @@ export async function missingPackage(folder: string): Promise<Scene> {
       const { stdout } = await execute(main[0]!, main.slice(1));
       return `it says "${stdout.trim()}"`;
     },
-    async stop() { /* nothing of it runs */ },
+    async stop() { registry.close(); },
   };
 }
 
-/** Offline: everything it needs is in the folder. */
-const npm = (cwd: string, ...args: string[]): Promise<unknown> => execute('npm', [...args, '--offline', '--silent'], { cwd });
+const write = (file: string, value: unknown): Promise<void> => writeFile(file, `${JSON.stringify(value, null, 2)}\n`);

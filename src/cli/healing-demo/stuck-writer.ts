@@ -18,7 +18,7 @@ export async function stuckWriter(folder: string): Promise<Scene> {
   const database = join(folder, 'orders.db');
   const scripts = { make: join(folder, 'make.mjs'), hang: join(folder, 'hang.mjs'), order: join(folder, 'order.mjs') };
   await writeFile(scripts.make, `${open(database)}db.exec('PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, what TEXT)');\n`);
-  await writeFile(scripts.hang, `${open(database)}db.exec('BEGIN IMMEDIATE');\nconsole.log('locked');\nsetInterval(() => {}, 1000);\n`);
+  await writeFile(scripts.hang, `${open(database)}db.exec('BEGIN IMMEDIATE');\nconsole.log('locked');\n// Held on to: a connection that is collected lets go of its lock.\nsetInterval(() => db.exec('SELECT 1'), 1000);\n`);
   await writeFile(scripts.order, `${open(database)}db.exec("INSERT INTO orders (what) VALUES ('a book')");\nconsole.log(db.prepare('SELECT count(*) AS n FROM orders').get().n);\n`);
   await run(scripts.make);
   let stuck: ChildProcess | undefined;

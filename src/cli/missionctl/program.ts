@@ -5,12 +5,12 @@ import { approvalsCommand } from './commands/approvals.ts';
 import { capaCommand } from './commands/capa.ts';
 import { decideCommand } from './commands/decide.ts';
 import { doctorCommand } from './commands/doctor.ts';
-import { healCommand, playbookCommand } from './commands/playbook.ts';
 import { findingsCommand } from './commands/findings.ts';
 import { keyCommand } from './commands/key.ts';
 import { metricCommand } from './commands/metric.ts';
 import { missionCommand } from './commands/mission.ts';
 import { notificationsCommand } from './commands/notifications.ts';
+import { healCommand, playbookCommand } from './commands/playbook.ts';
 import { replayWindowCommand } from './commands/replay-window.ts';
 import { repositoryCommand } from './commands/repository.ts';
 import { silenceCommand } from './commands/silence.ts';
@@ -32,12 +32,9 @@ export function createProgram(): Command {
     .addHelpText('after', `${connectionHelp}\n${exitCodesHelp}`)
     .helpCommand(true);
   for (const command of [
-    startCommand('start'), startCommand('demo'), missionCommand(), repositoryCommand(), approvalsCommand(), decideCommand('approve'),
-    decideCommand('reject'), capaCommand(), healCommand(), playbookCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
-    decideCommand('reject'), capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), statusCommand(), doctorCommand(),
-    startCommand('start'), startCommand('demo'), missionCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(), decideCommand('approve'),
-    decideCommand('reject'), capaCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
-    decideCommand('reject'), findingsCommand(), silenceCommand(), subsystemsCommand(), capaCommand(), metricCommand(), keyCommand(), statusCommand(), doctorCommand(),
+    startCommand('start'), startCommand('demo'), missionCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(),
+    decideCommand('approve'), decideCommand('reject'), findingsCommand(), silenceCommand(), subsystemsCommand(), healCommand(), playbookCommand(),
+    capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);
   settle(program);
   return program;
