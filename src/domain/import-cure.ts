@@ -1,6 +1,7 @@
 /** What may be done about an import that fails. Only what the last commit locks, by its hash, is ever installed. */
 import type { Decline } from './healing.ts';
 import type { ImportFailure } from './import-failure.ts';
+import { distributionName } from './requirements.ts';
 
 /** The package that is missing or broken, as the lock file that counts and the disk know it. */
 export type PackageFacts = {
@@ -56,6 +57,7 @@ const mission = (code: string, reason: string): Decline => ({ decline: 'mission'
 /** @param rebuildAllowed packages whose compiled parts may be built here */
 export function cureOf(failure: ImportFailure, state: PackageState, rebuildAllowed: readonly string[]): ImportCure | Decline {
   if (failure.kind === 'unclear') return { decline: 'not_applicable', code: 'NO_IMPORT_ERROR', reason: `the entry point fails for another reason: ${failure.message || 'it says nothing'}` };
+  if (failure.kind === 'native' && failure.name === null) return refused('NOT_IN_PROJECT', `the compiled part that does not load lies in no folder of the project's packages: ${failure.message}`);
   if (failure.kind === 'code' || failure.name === null) return mission('IMPORT_IN_CODE', `the code imports a file of its own that is not there: ${failure.message}`);
   const found = state.package;
   if (found === null) return refused('PACKAGE_UNKNOWN', `${failure.name} could not be looked up`);
@@ -66,7 +68,7 @@ export function cureOf(failure: ImportFailure, state: PackageState, rebuildAllow
   const unfit = unfitToInstall(state);
   if (unfit !== null) return unfit;
   if (found.locked === null) return mission('NOT_LOCKED', `${found.name} is declared and not locked: a lock file is made by a change, not by healing`);
-  if (failure.kind === 'native' && !rebuildAllowed.includes(found.name)) {
+  if (failure.kind === 'native' && !rebuildAllowed.some((name) => (state.manager === 'pip' ? distributionName(name) : name) === found.name)) {
     return refused('REBUILD_NOT_ALLOWED', `the compiled part of ${found.name} does not load, and it is not among the packages that may be rebuilt`);
   }
   if (state.lock_sha256 !== state.truth!.lock_sha256) {

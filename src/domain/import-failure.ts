@@ -28,14 +28,18 @@ const maxMessage = 500;
 /** @param roots the folder that packages lie in (npm: the project's; pip: the one on the path), as it is declared and as it really is */
 export function readImportFailure(manager: 'npm' | 'pip', output: string, roots: readonly string[]): ImportFailure {
   // Programs print what they survived, too; what ended them comes last.
-  const lines = output.slice(-64 * 1024).split('\n').map((line) => line.trim().slice(0, maxMessage * 2));
+  const lines = output.slice(-64 * 1024).split('\n').map((line) => line.replace(/\p{Cc}/gu, ' ').trim().slice(0, maxMessage * 2));
   for (let at = lines.length - 1; at >= 0; at -= 1) {
     const found = manager === 'npm' ? nodeFailure(lines, at, roots) : pythonFailure(lines[at]!, roots);
-    if (found !== null) return { location: null, by_path: false, name: null, ...found, message: lines[at]!.slice(0, maxMessage) };
+    if (found !== null) return asFound({ location: null, by_path: false, name: null, ...found, message: lines[at]!.slice(0, maxMessage) });
     if (isErrorLine(lines[at]!)) return { kind: 'unclear', name: null, location: null, by_path: false, message: lines[at]!.slice(0, maxMessage) };
   }
   return { kind: 'unclear', name: null, location: null, by_path: false, message: lines.findLast((line) => line !== '')?.slice(0, maxMessage) ?? '' };
 }
+
+/** What no registry would take as a name is none: nobody looks for it on the disk. */
+const asFound = (failure: ImportFailure): ImportFailure =>
+  (failure.name === null || isPackage(failure.name) || /^\w+$/.test(failure.name) ? failure : { ...failure, kind: 'code', name: null, location: null });
 
 const isErrorLine = (line: string): boolean => /^(?:[\w.]+\.)?\w*(?:Error|Exception)(?: \[\w+\])?: /.test(line);
 
@@ -58,7 +62,6 @@ function nodeFailure(lines: readonly string[], at: number, roots: readonly strin
       if (packageFolder(importer) === null) return { kind: 'code' };
       return { ...inPackage(specifier.endsWith('.node') ? 'native' : 'package', importer, roots), by_path: true };
     }
-    if (!isPackage(nameOf(specifier))) return { kind: 'code' };
     return { kind: 'package', name: nameOf(specifier), location: locationOf(importer, roots), by_path: nameOf(specifier) !== specifier };
   }
 
@@ -93,7 +96,7 @@ const packageFolder = (path: string): string | null => /^.*\/node_modules\/(?:@[
 
 function locationOf(path: string, roots: readonly string[]): string | null {
   const folder = packageFolder(path);
-  const root = folder === null ? undefined : roots.find((root) => folder.startsWith(`${root}/node_modules/`));
+  const root = folder === null || folder.includes('/../') ? undefined : roots.find((root) => folder.startsWith(`${root}/node_modules/`));
   return root === undefined ? null : folder!.slice(root.length + 1);
 }
 

@@ -37,7 +37,8 @@ export function readNpmLock(text: string): NpmLock {
     const entry = record(value);
     const { version, resolved, integrity, link, inBundle } = entry;
     // What lies in the project itself would be missing in a fresh folder, and what is not hashed could be anything by now.
-    if (link === true || !folder.startsWith('node_modules/') || (typeof resolved === 'string' && resolved.startsWith('file:'))) refuse('LOCAL_PACKAGE', `${folder} comes from a folder or file of the project`);
+    if (folder.split('/').includes('..')) refuse('LOCK_FORMAT', `${folder} leads out of the project`);
+    else if (link === true || !folder.startsWith('node_modules/') || (typeof resolved === 'string' && resolved.startsWith('file:'))) refuse('LOCAL_PACKAGE', `${folder} comes from a folder or file of the project`);
     else if (typeof version !== 'string') refuse('LOCK_FORMAT', `${folder} has no version`);
     else if (inBundle !== true && typeof integrity !== 'string') refuse('NOT_HASHED', `${folder} is locked without a hash of its content`);
     if (typeof resolved === 'string' && URL.canParse(resolved)) hosts.add(new URL(resolved).host);

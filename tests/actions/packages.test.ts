@@ -49,7 +49,7 @@ test('a failing import is read from what the entry point says, and a check that 
 
 test('a missing package of a package is a problem, whatever exit code npm ls has', async () => {
   const before = await bench.probe('app', 'packages.state', { revision: 'HEAD' });
-  expect(before).toMatchObject({ problems: [], manifest_drifted: false, unusable: null, scripted: [{ name: 'addon', location: null }], hosts: [bench.registry.url.slice('http://'.length)] });
+  expect(before).toMatchObject({ problems: [], manifest_drifted: false, unusable: null, scripted: [{ name: 'addon', location: null }, { name: 'noise', location: null }], hosts: [bench.registry.url.slice('http://'.length)] });
   renameSync(bench.module('@far'), join(bench.project, 'aside'));
   const after = await bench.probe('app', 'packages.state', { revision: 'HEAD', name: '@far/deep', location: 'node_modules/left' }) as { problems: string[] };
   renameSync(join(bench.project, 'aside'), bench.module('@far'));
@@ -58,13 +58,13 @@ test('a missing package of a package is a problem, whatever exit code npm ls has
 });
 
 test('a fresh process says which packages are found, in which version, and which load', async () => {
-  const ask = { packages: [{ name: '@far/deep', location: 'node_modules/left' }, { name: 'gone', location: null }, { name: 'addon', location: null }], load: true };
+  const ask = { packages: [{ name: '@far/deep', location: 'node_modules/left' }, { name: 'gone', location: null }, { name: 'addon', location: null }, { name: 'parts', location: null }], load: true };
   writeFileSync(bench.module('addon', 'index.js'), 'process.exit(0);\n');
   const found = await bench.probe('app', 'packages.resolve', ask);
   writeFileSync(bench.module('addon', 'index.js'), `module.exports = require('./addon.node');\n`);
   expect(found).toEqual([
     { name: '@far/deep', version: '2.0.1', resolves: true, loads: true }, { name: 'gone', version: null, resolves: false, loads: false },
-    { name: 'addon', version: null, resolves: false, loads: false },
+    { name: 'addon', version: null, resolves: false, loads: false }, { name: 'parts', version: '1.0.0', resolves: true, loads: false },
   ]);
 });
 
@@ -72,7 +72,7 @@ test('an install touches nothing in use, and runs no script', async () => {
   const was = identity(bench.module());
   const result = await install();
   expect(identity(bench.module())).toBe(was);
-  expect(readdirSync(at('fresh', 'node_modules')).filter((name) => !name.startsWith('.')).sort()).toEqual(['@far', 'addon', 'left', 'shape']);
+  expect(readdirSync(at('fresh', 'node_modules')).filter((name) => !name.startsWith('.')).sort()).toEqual(['@far', 'addon', 'left', 'noise', 'parts', 'shape']);
   expect(readdirSync(at('fresh', 'node_modules', 'addon'))).not.toContain('addon.node');
   const asked = bench.registry.asked.length;
   await forget();

@@ -27,6 +27,9 @@ export const packages: Package[] = [
       'make.js': `require('node:fs').copyFileSync(${JSON.stringify(addon)}, require('node:path').join(__dirname, 'addon.node'));\n`,
     },
   },
+  // Nobody allows its script, and nobody needs it.
+  { name: 'noise', version: '1.0.0', scripts: { install: 'node run.js' }, files: { 'index.js': '', 'run.js': `require('node:fs').writeFileSync('ran', '');\n` } },
+  { name: 'parts', version: '1.0.0', files: { 'one.js': '' }, exports: { './one': './one.js' } },
 ];
 
 const manifestOf = ({ files: _, ...manifest }: Package): string => JSON.stringify({ main: 'index.js', ...manifest });
@@ -75,7 +78,7 @@ export type NpmBench = Awaited<ReturnType<typeof openNpmBench>>;
 /** A committed project that uses every package, all of them there and working. */
 export async function openNpmBench({ main = `require('left'); require('shape');\n`, resource = {} }: { main?: string; resource?: Record<string, unknown> } = {}) {
   const registry = await openRegistry();
-  const manifest = { name: 'app', version: '1.0.0', dependencies: { left: '^1.0.0', shape: '^1.0.0', addon: '^3.0.0' } };
+  const manifest = { name: 'app', version: '1.0.0', dependencies: { left: '^1.0.0', shape: '^1.0.0', addon: '^3.0.0', noise: '^1.0.0', parts: '^1.0.0' } };
   const lock = {
     name: 'app', version: '1.0.0', lockfileVersion: 3, requires: true,
     packages: { '': manifest, ...Object.fromEntries(packages.map((one) => [`node_modules/${one.name}`, registry.locked(one)])) },
@@ -124,7 +127,7 @@ print(json.dumps(out))
 export type PipBench = Awaited<ReturnType<typeof openPipBench>>;
 
 /** @param hashed whether the requirements say what their content is */
-export async function openPipBench({ hashed = 'hashed' as 'hashed' | 'unhashed', main = 'import tinypkg, otherpkg\n' } = {}) {
+export async function openPipBench({ hashed = 'hashed', main = 'import tinypkg, otherpkg\n' }: { hashed?: 'hashed' | 'unhashed'; main?: string } = {}) {
   const folder = temporaryFolder();
   const wheels = join(folder, 'wheels');
   const site = join(folder, 'site');

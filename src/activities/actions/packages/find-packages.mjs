@@ -18,21 +18,22 @@ function versionOf(name, from) {
   return manifest === undefined ? null : JSON.parse(readFileSync(manifest, 'utf8')).version ?? null;
 }
 
-/** @param {string} name @param {string} from @returns {string | null} */
+/** @param {string} name @param {string} from @returns {{ address: string | null, parts_only: boolean }} */
 function addressOf(name, from) {
   try {
     const address = import.meta.resolve(name, pathToFileURL(from));
-    return address.startsWith('file:') && existsSync(fileURLToPath(address)) ? address : null;
-  } catch {
-    return null;
+    return { address: address.startsWith('file:') && existsSync(fileURLToPath(address)) ? address : null, parts_only: false };
+  } catch (error) {
+    // It offers parts of itself under names of their own, and nothing under this one.
+    return { address: null, parts_only: /** @type {NodeJS.ErrnoException} */ (error).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED' };
   }
 }
 
 const found = [];
 for (const { name, location } of packages) {
   const from = join(root, location ?? '.', 'index.js');
-  const address = addressOf(name, from);
+  const { address, parts_only } = addressOf(name, from);
   const loads = !load ? null : address !== null && await import(address).then(() => true, () => false);
-  found.push({ name, version: versionOf(name, from), resolves: address !== null, loads });
+  found.push({ name, version: versionOf(name, from), resolves: address !== null || parts_only, loads });
 }
 process.stdout.write(`\n${JSON.stringify(found)}\n`, () => process.exit(0));

@@ -14,7 +14,7 @@ const maxFiles = 20_000;
 
 /** @param modules which distribution a module comes from, where it is called otherwise: `{yaml: PyYAML}` */
 export async function pipFindings(
-  place: Place, truth: Truth | null, { name: module }: Wanted, { modules, rebuild_allowed }: { modules: Readonly<Record<string, string>>; rebuild_allowed: readonly string[] },
+  place: Place, truth: Truth | null, { name: module }: Wanted, modules: Readonly<Record<string, string>>,
 ): Promise<Findings> {
   const text = truth?.lock ?? await fileOf(place.project, place.lock);
   const { pins, unusable } = readRequirements(text?.toString('utf8') ?? '');
@@ -33,7 +33,8 @@ export async function pipFindings(
     package: found,
     top_level,
     scripted: [],
-    rebuildable: rebuild_allowed.map(distributionName).filter((name) => pins.has(name)),
+    // Wheels come built.
+    rebuildable: [],
     problems: top_level.filter(({ locked, installed }) => locked !== installed).map(({ name, locked, installed }) => `${name}: ${locked} is required, ${installed ?? 'nothing'} is there`).sort(),
     hosts: [],
   };

@@ -26,7 +26,7 @@ export const statePackages = defineProbe({
     const working = await fileOf(place.project, place.lock);
     const known = typeof truth === 'string' ? null : truth;
     const findings = place.manager === 'npm' ? await npmFindings(tools, place, known, { name, location }, { omit, rebuild_allowed })
-      : await pipFindings(place, known, { name, location }, { modules, rebuild_allowed });
+      : await pipFindings(place, known, { name, location }, modules);
     const live = await identityOf(place.live);
     const hashes = known === null ? null : { commit: known.commit, manifest_sha256: sha256(known.manifest), lock_sha256: sha256(known.lock) };
     return {
