@@ -73,10 +73,10 @@ export async function openRegistry() {
   };
 }
 
-export type NpmBench = Awaited<ReturnType<typeof openNpmBench>>;
+interface NpmOptions { main?: string; resource?: Record<string, unknown> }
 
-/** A committed project that uses every package, all of them there and working. */
-export async function openNpmBench({ main = `require('left'); require('shape');\n`, resource = {} }: { main?: string; resource?: Record<string, unknown> } = {}) {
+/** A committed project that uses every package, all of them there and working, and its registry. */
+export async function makeNpmProject({ main = `require('left'); require('shape');\n`, resource = {} }: NpmOptions = {}) {
   const registry = await openRegistry();
   const manifest = { name: 'app', version: '1.0.0', dependencies: { left: '^1.0.0', shape: '^1.0.0', addon: '^3.0.0', noise: '^1.0.0', parts: '^1.0.0' } };
   const lock = {
@@ -91,18 +91,30 @@ export async function openNpmBench({ main = `require('left'); require('shape');\
   const project = repository.path;
   for (const one of packages) unpack(join(project, 'node_modules', one.name), one);
   cpSync(addon, join(project, 'node_modules', 'addon', 'addon.node'));
-  const declared = { app: { kind: 'packages', manager: 'npm', path: project, check_argv: ['node', 'main.js'], rebuild_allowed: ['addon'], ...resource } };
-  const bench = await openPlaybookBench(declared);
   return {
-    ...bench, registry, repository, project, manifest, lock, text,
+    registry, repository, project, manifest, lock, text,
+    declared: { kind: 'packages', manager: 'npm', path: project, check_argv: ['node', 'main.js'], rebuild_allowed: ['addon'], ...resource },
     module: (...parts: string[]): string => join(project, 'node_modules', ...parts),
     remove: (name: string): void => rmSync(join(project, 'node_modules', name), { recursive: true }),
     read: (file: string): string => readFileSync(join(project, file), 'utf8'),
-    declare: (changed: Record<string, unknown>) => bench.configure({ app: { ...declared.app, ...changed } }),
     async close(): Promise<void> {
-      await bench.close();
       await registry.close();
       rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type NpmBench = Awaited<ReturnType<typeof openNpmBench>>;
+
+export async function openNpmBench(options: NpmOptions = {}) {
+  const project = await makeNpmProject(options);
+  const bench = await openPlaybookBench({ app: project.declared });
+  return {
+    ...bench, ...project,
+    declare: (changed: Record<string, unknown>) => bench.configure({ app: { ...project.declared, ...changed } }),
+    async close(): Promise<void> {
+      await bench.close();
+      await project.close();
     },
   };
 }
