@@ -56,7 +56,7 @@ const mission = (code: string, reason: string): Decline => ({ decline: 'mission'
 
 /** @param rebuildAllowed packages whose compiled parts may be built here */
 export function cureOf(failure: ImportFailure, state: PackageState, rebuildAllowed: readonly string[]): ImportCure | Decline {
-  if (failure.kind === 'unclear') return { decline: 'not_applicable', code: 'NO_IMPORT_ERROR', reason: `the entry point fails for another reason: ${failure.message || 'it says nothing'}` };
+  if (failure.kind === 'unclear') return { decline: 'not_applicable', code: 'NO_IMPORT_ERROR', reason: `the entry point fails for another reason: ${failure.message || 'it does not say which'}` };
   if (failure.kind === 'native' && failure.name === null) return refused('NOT_IN_PROJECT', `the compiled part that does not load lies in no folder of the project's packages: ${failure.message}`);
   if (failure.kind === 'code' || failure.name === null) return mission('IMPORT_IN_CODE', `the code imports a file of its own that is not there: ${failure.message}`);
   const found = state.package;

@@ -18,7 +18,7 @@ export interface ImportFailure {
   location: string | null;
   /** A file of it is asked for by path: it is damaged, or the code asks for what it never had. */
   by_path: boolean;
-  /** The line of the output that this was read from. */
+  /** The line of the output that this was read from; of any other failure only its kind, for its words may hold a secret. */
   message: string;
 }
 
@@ -32,16 +32,17 @@ export function readImportFailure(manager: 'npm' | 'pip', output: string, roots:
   for (let at = lines.length - 1; at >= 0; at -= 1) {
     const found = manager === 'npm' ? nodeFailure(lines, at, roots) : pythonFailure(lines[at]!, roots);
     if (found !== null) return asFound({ location: null, by_path: false, name: null, ...found, message: lines[at]!.slice(0, maxMessage) });
-    if (isErrorLine(lines[at]!)) return { kind: 'unclear', name: null, location: null, by_path: false, message: lines[at]!.slice(0, maxMessage) };
+    const other = errorKind(lines[at]!);
+    if (other !== undefined) return { kind: 'unclear', name: null, location: null, by_path: false, message: other };
   }
-  return { kind: 'unclear', name: null, location: null, by_path: false, message: lines.findLast((line) => line !== '')?.slice(0, maxMessage) ?? '' };
+  return { kind: 'unclear', name: null, location: null, by_path: false, message: '' };
 }
 
 /** What no registry would take as a name is none: nobody looks for it on the disk. */
 const asFound = (failure: ImportFailure): ImportFailure =>
   (failure.name === null || isPackage(failure.name) || /^\w+$/.test(failure.name) ? failure : { ...failure, kind: 'code', name: null, location: null });
 
-const isErrorLine = (line: string): boolean => /^(?:[\w.]+\.)?\w*(?:Error|Exception)(?: \[\w+\])?: /.test(line);
+const errorKind = (line: string): string | undefined => /^((?:[\w.]+\.)?\w*(?:Error|Exception)(?: \[\w+\])?): /.exec(line)?.[1];
 
 type Found = Pick<ImportFailure, 'kind'> & Partial<ImportFailure>;
 
