@@ -53,7 +53,7 @@ const health = async (id: string): Promise<Part | undefined> =>
 const findings = (subsystem: string): Promise<Finding[]> =>
   system.db.database.query<Finding>('SELECT * FROM findings WHERE subsystem_id = $1 ORDER BY created_seq', [subsystem]);
 const stateChanges = async (finding_id: string): Promise<string[]> => (await system.db.database.query<{ state: string }>(
-  `SELECT payload->>'state' AS state FROM events JOIN event_payloads USING (event_id) WHERE payload->>'finding_id' = $1 ORDER BY ts, event_id`, [finding_id]))
+  `SELECT payload->>'state' AS state FROM events JOIN event_payloads USING (event_id) WHERE type LIKE 'finding.%' AND payload->>'finding_id' = $1 ORDER BY ts, event_id`, [finding_id]))
   .map((row) => row.state);
 
 test('a service that dies and comes back: pending, firing, recovering, resolved; what depends on it is inhibited', async () => {

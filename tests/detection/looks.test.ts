@@ -95,7 +95,7 @@ test('two looks at once: one finding', async () => {
 test('a metric off its target fails; a stale one is unknown; one that never had a sample says nothing at all', async () => {
   await bench.subsystems({});
   const push = (value: number) => bench.db.database.query(
-    `INSERT INTO metric_samples (metric_id, at, value, source, pushed_by, pushed_role) VALUES ('m.pushed', clock_timestamp(), $1, 'push', 'x', 'admin')`, [value]);
+    `INSERT INTO metric_samples (metric_id, at, value, source, pushed_by, pushed_role) VALUES ('m.pushed', clock_timestamp() - interval '5 ms', $1, 'push', 'x', 'admin')`, [value]);
   const metric = fromDefinition('m.pushed', { source: { kind: 'push' }, comparator: '<', target: 1, unit: '' }, 'file');
   const now = () => metricNow(metric, bench.deps, { allow: [] }, 'test');
   expect(await now()).toBeUndefined();

@@ -9,7 +9,12 @@ export const silent = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
 export interface TestDatabase { url: string; name: string; database: Database; drop(): Promise<void> }
 
 /** A database of the caller's own: a copy of the migrated template. */
-export async function copyDatabase(): Promise<TestDatabase> {
+export const copyDatabase = (): Promise<TestDatabase> => makeDatabase(new URL(inject('templateUrl')).pathname.slice(1));
+
+/** A database of somebody else's, with nothing of ours in it. */
+export const emptyDatabase = (): Promise<TestDatabase> => makeDatabase('template0');
+
+async function makeDatabase(from: string): Promise<TestDatabase> {
   const template = new URL(inject('templateUrl'));
   const name = `test_${randomBytes(6).toString('hex')}`;
   const run = async (sql: string): Promise<void> => {
@@ -21,7 +26,7 @@ export async function copyDatabase(): Promise<TestDatabase> {
       await client.end();
     }
   };
-  await copyWhenIdle(() => run(`CREATE DATABASE ${name} TEMPLATE ${template.pathname.slice(1)}`));
+  await copyWhenIdle(() => run(`CREATE DATABASE ${name} TEMPLATE ${from}`));
   const url = Object.assign(new URL(template), { pathname: `/${name}` }).href;
   const database = createDatabase(url, silent);
   return {

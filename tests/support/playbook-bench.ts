@@ -2,13 +2,14 @@
  * A playbook on a bench: its plan, steps and checks run against real resources, through the same activities as in the
  * system, without a server in between. What locks, limits and approvals add is the system's own tests' business.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { stringify } from 'yaml';
 import { healingActivities } from '../../src/activities/healing.ts';
 import { isDecline, type Decline, type HealingRequest, type Json, type PlannedStep } from '../../src/domain/healing.ts';
 import type { Resource } from '../../src/domain/subsystem.ts';
+import { projectRoot } from '../../src/project.ts';
 import { digestOf } from '../../src/ledger/canonical.ts';
 import { createCatalog } from '../../src/store/catalog.ts';
 import { findResource } from '../../src/store/subsystems.ts';
@@ -97,6 +98,7 @@ export async function openPlaybookBench(resources: Record<string, unknown>) {
       await rm(home, { recursive: true, force: true });
     },
   };
+  await cp(join(projectRoot, 'config', 'policy.yaml'), join(configFolder, 'policy.yaml'));
   await bench.configure(resources);
   return bench;
 }

@@ -1,7 +1,7 @@
 /** A watched PostgreSQL database as a shop has it: tables, sessions that hold and wait for locks, indexes that lie. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { copyDatabase } from './database.ts';
+import { emptyDatabase } from './database.ts';
 
 export type WatchedDatabase = Awaited<ReturnType<typeof openWatchedDatabase>>;
 
@@ -14,7 +14,7 @@ export interface Session {
 }
 
 export async function openWatchedDatabase() {
-  const db = await copyDatabase();
+  const db = await emptyDatabase();
   const urlVariable = `WATCHED_${randomBytes(6).toString('hex')}`;
   process.env[urlVariable] = db.url;
   const sessions: pg.Client[] = [];

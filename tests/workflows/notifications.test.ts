@@ -136,7 +136,7 @@ test('a bad file is refused with the reason; nothing is sent meanwhile and nothi
   await findings('grouped');
   const operator = await keyFor(system, 'olga', 'operator');
   const { config_problem } = await list();
-  expect(config_problem).toMatch(/notifications\.yaml is not usable: routes\.0\.kinds\.0/);
+  expect(config_problem).toMatch(/notifications\.yaml is not usable: line \d+: routes\.0\.kinds\.0/);
   const refused = await call(system.url, '/mission-control/notifications/test', { key: operator, json: { channel: 'hook' } });
   expect(refused).toMatchObject({ status: 422, body: { code: 'NOTIFICATIONS_CONFIG_INVALID', detail: config_problem } });
   // A run of the dispatcher says it too, and takes nothing.
