@@ -6,6 +6,8 @@ import { isStorm, stormCooldownSeconds } from '../domain/storm.ts';
 import { probeMetric } from '../domain/subsystem.ts';
 import { blindRule, stormRule, type RuledEvaluation } from '../domain/watch-rules.ts';
 import { requestHealing } from '../engine/request-healing.ts';
+import { openCapa } from '../store/capas.ts';
+import { once } from '../store/effects.ts';
 import { healable, noteHealingAsked, openFindings, stormFigures } from '../store/finding-list.ts';
 import { evaluate, fingerprintOf, openFinding, resuppress, retire, type Surroundings } from '../store/findings.ts';
 import { insertMeasured } from '../store/metrics.ts';
@@ -30,6 +32,8 @@ export interface WatchResult {
   /** Healing missions that were asked for in this look. */
   healing: string[];
 }
+
+const longFlappingMs = 24 * 3_600_000;
 
 export const watchActivities = (deps: ActivityDeps) => {
   const { database, temporal, logger } = deps;
@@ -92,6 +96,17 @@ export const watchActivities = (deps: ActivityDeps) => {
     return finding !== undefined && finding.resolved_at === null;
   }
 
+  /** What flaps for a day nobody has mended: effects have stopped for it, and a person is asked, once. */
+  async function longFlapping(): Promise<void> {
+    for (const finding of await openFindings(database.query)) {
+      if (finding.state !== 'FLAPPING' || Date.parse(finding.state_since) > Date.now() - longFlappingMs) continue;
+      await database.transaction((query) => once(query, `capa:flapping:${finding.finding_id}`, () => openCapa(query, {
+        source: 'flapping', fingerprint: `healing:${finding.fingerprint}`, mission_id: null, subsystem_id: finding.subsystem_id,
+        problem_statement: `${finding.title} comes and goes since ${finding.state_since}: ${finding.reason}`, evidence: [], actor: systemActor('detector'),
+      })));
+    }
+  }
+
   async function heal(finding: Finding): Promise<string | null> {
     const mission = await requestHealing({ database, temporal }, {
       subsystem_id: finding.subsystem_id, symptom: finding.symptom!, resource_id: finding.resource_id, finding_id: finding.finding_id,
@@ -121,6 +136,7 @@ export const watchActivities = (deps: ActivityDeps) => {
     }
     if (watched.problem === null) await retireUnwatched(watched);
     await resuppressAll(inhibited, silences);
+    await longFlapping();
     const healing: string[] = [];
     if (!(await storms(silences))) {
       for (const finding of await healable(database.query, Date.now())) {

@@ -5,6 +5,7 @@ import { call, keyFor } from '../support/http.ts';
 import { brokenAdd, calculator, fixedAdd } from '../support/repository.ts';
 import { filled, routesDuring, type Route } from '../support/routes.ts';
 import { startSystem, testMetric, type System } from '../support/system.ts';
+import { startRun } from '../../src/store/healing-runs.ts';
 
 let system: System;
 let routes: Route[];
@@ -30,6 +31,10 @@ beforeAll(async () => {
   const signal = await call(system.url, '/mission-control/signals', { key, json: { rule: 'x', subsystem_id: 'calculator', severity: 'low', status: 'firing' } });
   const until = new Date(Date.now() + 60_000).toISOString();
   await call(system.url, '/mission-control/silences', { key, json: { matchers: { subsystem_id: 'x' }, reason: 'y', until } });
+  await startRun(system.db.database.query, {
+    mission_id: mission.mission_id, attempt: 1, playbook_id: 'run_command', playbook_version: 1, subsystem_id: 'shop', resource_id: 'web',
+    fingerprint: 'f', plan_digest: null,
+  });
   parameters = {
     ':finding_id': (signal.body['findings'] as { finding_id: string }[]).at(0)?.finding_id ?? '', ':subsystem_id': 'postgres',
     ':mission_id': mission.mission_id, ':approval_id': approval.approval_id, ':capa_id': failed.capa_id ?? '', ':metric_id': testMetric,

@@ -147,3 +147,21 @@ test('many at once are a storm: one finding for all, and none of them is healed 
   expect(await bench.findings('unassigned')).toMatchObject([{ state: 'RESOLVED' }]);
   expect((await bench.findings('s7'))[0]?.healing_asked_at).not.toBeNull();
 });
+
+test('what flaps for a day becomes one CAPA, however often it is looked at', async () => {
+  await bench.subsystems({ flaky: one('flaky') });
+  for (let round = 0; round < 24; round += 1) {
+    await (round % 2 === 0 ? bench.unset('flaky') : bench.set('flaky'));
+    await bench.look();
+  }
+  await bench.unset('flaky');
+  await bench.look();
+  const flapping = (await bench.findings('flaky')).find((finding) => finding.state === 'FLAPPING');
+  expect(flapping).toBeDefined();
+  const capas = () => bench.db.database.query<{ source: string; occurrences: number }>('SELECT source, occurrences FROM capas WHERE subsystem_id = $1', ['flaky']);
+  expect(await capas()).toEqual([]);
+  await bench.db.database.query("UPDATE findings SET state_since = state_since - interval '25 hours' WHERE finding_id = $1", [flapping!.finding_id]);
+  await bench.look();
+  await bench.look();
+  expect(await capas()).toEqual([{ source: 'flapping', occurrences: 1 }]);
+});

@@ -153,3 +153,15 @@ describe('the sweep', () => {
     await runner.sweep(marker);
   });
 });
+
+test('two systems on one host sweep only their own, though their missions are called the same', async () => {
+  const [ours, theirs] = [createProcessRunner(temporaryFolder()), createProcessRunner(temporaryFolder())];
+  const marker = `same-name-${Math.random().toString(36).slice(2)}`;
+  // Its keeper is killed with it.
+  const run = theirs.run({ argv: ['sleep', '60'], cwd: '/', marker, timeout_seconds: 60, network: false }).catch(() => undefined);
+  while (running(marker).length === 0) await new Promise((resolve) => { setTimeout(resolve, 20); });
+  expect(await ours.sweep(marker)).toBe(0);
+  expect(running(marker)).not.toEqual([]);
+  expect(await theirs.sweep(marker)).toBeGreaterThan(0);
+  await run;
+});

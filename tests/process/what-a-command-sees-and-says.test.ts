@@ -48,7 +48,7 @@ describe('the environment', () => {
     const seen = await environment();
     expect(JSON.stringify(seen)).not.toContain('secret');
     for (const name of Object.keys(secrets)) expect(seen).not.toHaveProperty(name);
-    expect(seen).toMatchObject({ PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', CI: '1', MISSION_CONTROL_RUN: marker });
+    expect(seen).toMatchObject({ PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', CI: '1', MISSION_CONTROL_RUN: expect.stringMatching(new RegExp(`^${marker}@[0-9a-f]{12}$`)) as string });
   });
 
   test('has proxies and registries only with network: true, and secrets not even then', async () => {

@@ -3,18 +3,20 @@ import { readdirSync, readFileSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 /** Pids whose environment holds `NAME=value`. */
-export function pidsWith(variable: string): number[] {
+export const pidsWith = (variable: string): number[] => pidsWhere((entry) => entry === variable);
+
+function pidsWhere(matches: (entry: string) => boolean): number[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable);
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').some(matches);
     } catch {
       return false;
     }
   });
 }
 
-/** Everything that a runner of ours started for the marker and that still runs. */
-export const running = (marker: string): number[] => pidsWith(`MISSION_CONTROL_RUN=${marker}`);
+/** Everything that a runner of ours, whichever it was, started for the marker and that still runs. */
+export const running = (marker: string): number[] => pidsWhere((entry) => entry.startsWith(`MISSION_CONTROL_RUN=${marker}@`));
 
 /** A zombie is dead: it holds nothing but its number. */
 export function isAlive(pid: number): boolean {

@@ -1,8 +1,9 @@
 /** Runs a repository's command under a keeper: time limit, cancellation, capped output, nothing left behind. */
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { randomUUID } from 'node:crypto';
 import { keeperScript } from '../../project.ts';
@@ -53,9 +54,13 @@ const allowedWithNetwork = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy
 
 /** @param scratch a folder of ours for output files and the commands' own HOME and TMPDIR */
 export function createProcessRunner(scratch: string): ProcessRunner {
+  // Two systems on one host count their missions alike: each finds again only what it started itself.
+  const system = createHash('sha256').update(resolve(scratch)).digest('hex').slice(0, 12);
+  const own = (marker: string): string => `${marker}@${system}`;
   return {
-    sweep,
-    async run(request) {
+    sweep: (marker) => sweep(own(marker)),
+    async run(asked) {
+      const request = { ...asked, marker: own(asked.marker) };
       const folder = join(scratch, randomUUID());
       const home = join(folder, 'home');
       const tmp = join(folder, 'tmp');
