@@ -3,9 +3,10 @@ import type { Binding } from '../domain/binding.ts';
 import { systemActor } from '../domain/actor.ts';
 import { noSubject, type EventType } from '../domain/event.ts';
 import type { HealingPlan, HealingRequest, RunHistory, RunOutcome } from '../domain/healing.ts';
-import { resolveWindow, type MetricTarget, type WindowSpec } from '../domain/observation.ts';
+import { resolveWindow, type WindowSpec } from '../domain/observation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { EvidenceRef } from '../domain/stages.ts';
+import { windowMetricSchema, type WindowMetricInput } from '../domain/schema/observation.ts';
 import { probeMetric, type Resource } from '../domain/subsystem.ts';
 import { readBindings } from '../engine/bindings.ts';
 import { failure } from '../engine/failure.ts';
@@ -93,18 +94,23 @@ export const healingRecordActivities = ({ config, database, artifacts, temporal,
 });
 
 /** The binding's own metrics, and the one that detected the symptom; without either the window is unobserved and says so. */
-function windowOf(binding: Binding, request: HealingRequest, detecting: MetricTarget | null): WindowSpec {
-  const { observe } = binding;
-  const targets = detecting === null || observe.metrics === 'none' ? [] : [detecting];
-  const window = resolveWindow(observe.duration_minutes ?? 30, observe, targets);
+function windowOf({ observe }: Binding, request: HealingRequest, detecting: WindowMetricInput | null): WindowSpec {
+  const written = observe.metrics === undefined || observe.metrics === 'none' ? [] : observe.metrics;
+  const known = detecting === null || observe.metrics === 'none' || written.some(({ metric_id }) => metric_id === detecting.metric_id);
+  const metrics = known ? observe.metrics : [...written, detecting];
+  const window = resolveWindow(observe.duration_minutes ?? 30, { ...observe, metrics }, []);
   return window.metrics === 'none' && window.reason === null
     ? { ...window, reason: `nothing measures ${request.symptom} by itself: it was verified once` } : window;
 }
 
-/** What the finding was made from, as `details` names it: a probe, or a metric of the catalog with its target there. */
-async function detectingMetric({ details, subsystem_id }: HealingRequest, catalog: Catalog): Promise<MetricTarget | null> {
+/** What the finding was made from, as `details` names it: a probe, or a metric of the catalog, judged as the catalog judges it. */
+async function detectingMetric({ details, subsystem_id }: HealingRequest, catalog: Catalog): Promise<WindowMetricInput | null> {
   const { metric_id, probe_id } = details;
-  if (typeof probe_id === 'string') return { metric_id: probeMetric(subsystem_id, probe_id), comparator: '==', target: 1 };
+  if (typeof probe_id === 'string') return windowMetricSchema.parse({ metric_id: probeMetric(subsystem_id, probe_id), comparator: '==', target: 1 });
   const metric = typeof metric_id === 'string' ? await catalog.find(metric_id) : undefined;
-  return metric === undefined ? null : { metric_id: metric.metric_id, comparator: metric.comparator, target: metric.target };
+  if (metric === undefined) return null;
+  const { comparator, target, aggregation, rolling_window_minutes } = metric;
+  return windowMetricSchema.parse({
+    metric_id: metric.metric_id, comparator, target, aggregation, ...(rolling_window_minutes === null ? {} : { rolling_window_minutes }),
+  });
 }
