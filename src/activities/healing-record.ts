@@ -1,8 +1,9 @@
 /** What a healing mission reads before it decides, and writes about its runs. Keyed, so that a retry writes once. */
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { Binding } from '../domain/binding.ts';
 import { systemActor } from '../domain/actor.ts';
 import { noSubject, type EventType } from '../domain/event.ts';
-import type { HealingPlan, HealingRequest, RunHistory, RunOutcome } from '../domain/healing.ts';
+import { ruleOnRun, type HealingLimits, type HealingPlan, type HealingRequest, type RunHistory, type RunOutcome } from '../domain/healing.ts';
 import { resolveWindow, type WindowSpec } from '../domain/observation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { EvidenceRef } from '../domain/stages.ts';
@@ -13,7 +14,7 @@ import { failure } from '../engine/failure.ts';
 import { digestOf } from '../ledger/canonical.ts';
 import { evidence } from '../store/artifacts.ts';
 import { insertEvents } from '../store/events.ts';
-import { endRun, historyOf, recurrencesOf, startRun, type RunTarget } from '../store/healing-runs.ts';
+import { endRun, historyOf, recurrencesOf, runningRuns, startRun, type RunTarget } from '../store/healing-runs.ts';
 import type { Catalog } from '../store/catalog.ts';
 import { readPolicy } from '../store/policy.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -36,62 +37,102 @@ export interface HealingContext {
 
 const dayMs = 24 * 3_600_000;
 
-export const healingRecordActivities = ({ config, database, artifacts, temporal, catalog }: ActivityDeps) => ({
-  /** Every binding that could be meant, in the order of the file, and the rules in force. Read once for a mission. */
-  async openHealing(request: HealingRequest): Promise<HealingContext> {
-    // A file that is wrong is wrong until somebody mends it: the mission waits for that, and says why.
-    const unusable = (error: Error): never => { throw failure('SETTINGS_INVALID', error.message); };
-    const { bindings, subsystems } = await readBindings(config.configFolder).catch(unusable);
-    const policy = await readPolicy(config.configFolder).catch(unusable);
-    const subsystem = subsystems.find(({ subsystem_id }) => subsystem_id === request.subsystem_id);
-    const detecting = await detectingMetric(request, catalog);
-    const candidates = bindings
-      .filter((binding) => binding.subsystem_id === request.subsystem_id
-        && (request.resource_id === null || binding.resource_id === request.resource_id))
-      .map((binding): Candidate => {
-        const resource = subsystem!.resources[binding.resource_id]!;
-        return { ...binding, resource, resource_digest: digestOf(resource), window: windowOf(binding, request, detecting) };
-      });
-    const since = new Date(Date.now() - dayMs).toISOString();
-    return { candidates, policy, policy_digest: digestOf(policy), recurrences: await recurrencesOf(database.query, request.fingerprint, since) };
-  },
+export interface StartRunInput {
+  mission_id: string;
+  attempt: number;
+  plan: HealingPlan;
+  plan_digest: string;
+  fingerprint: string;
+  limits: HealingLimits;
+  next_rung: string | null;
+  /** A person agreed to this plan. */
+  agreed: boolean;
+}
 
-  async healingHistory(input: RunTarget & { mission_id: string }): Promise<RunHistory> {
-    return historyOf(database.query, input, input.mission_id);
-  },
+export const healingRecordActivities = ({ config, database, artifacts, temporal, catalog }: ActivityDeps) => {
+  /** A mission that was terminated in Temporal ends its run nowhere: ended here, or it would count as working for ever. */
+  async function endDeadRuns({ playbook_id, mission_id }: { playbook_id: string; mission_id: string }): Promise<void> {
+    for (const run of await runningRuns(database.query, playbook_id, mission_id)) {
+      if (await isRunning(temporal, run.mission_id)) continue;
+      await database.transaction((query) => endRun(query, run.mission_id, run.attempt, 'aborted', 'its mission was ended in Temporal'));
+    }
+  }
 
-  /** The mission that holds a resource now, for whoever waits for it; null when nobody does any more or it cannot be asked. */
-  async holderOf(resource: string): Promise<string | null> {
-    const handle = temporal.workflow.getHandle(`effects:${resource}`);
-    return handle.query<{ mission_id: string }>('effectsHolder').then((holder) => holder.mission_id, () => null);
-  },
+  return {
+    /** Every binding that could be meant, in the order of the file, and the rules in force. Read once for a mission. */
+    async openHealing(request: HealingRequest): Promise<HealingContext> {
+      // A file that is wrong is wrong until somebody mends it: the mission waits for that, and says why.
+      const unusable = (error: Error): never => { throw failure('SETTINGS_INVALID', error.message); };
+      const { bindings, subsystems } = await readBindings(config.configFolder).catch(unusable);
+      const policy = await readPolicy(config.configFolder).catch(unusable);
+      const subsystem = subsystems.find(({ subsystem_id }) => subsystem_id === request.subsystem_id);
+      const detecting = await detectingMetric(request, catalog);
+      const candidates = bindings
+        .filter((binding) => binding.subsystem_id === request.subsystem_id
+          && (request.resource_id === null || binding.resource_id === request.resource_id))
+        .map((binding): Candidate => {
+          const resource = subsystem!.resources[binding.resource_id]!;
+          return { ...binding, resource, resource_digest: digestOf(resource), window: windowOf(binding, request, detecting) };
+        });
+      const since = new Date(Date.now() - dayMs).toISOString();
+      return { candidates, policy, policy_digest: digestOf(policy), recurrences: await recurrencesOf(database.query, request.fingerprint, since) };
+    },
 
-  /** Digest of exactly this plan, and the plan as evidence. */
-  async digestOfPlan(plan: HealingPlan): Promise<{ plan_digest: string; evidence: EvidenceRef[] }> {
-    const stored = await artifacts.putJson(plan);
-    const summary = `${plan.playbook_id}: ${plan.steps.map((step) => step.effect).join('; ')}`;
-    return { plan_digest: digestOf(plan), evidence: [evidence('healing_plan', stored, summary.slice(0, 500))] };
-  },
+    async healingHistory(input: RunTarget & { mission_id: string }): Promise<RunHistory> {
+      await endDeadRuns(input);
+      return historyOf(database.query, input, input.mission_id);
+    },
 
-  async startHealingRun(input: { mission_id: string; attempt: number; plan: HealingPlan; plan_digest: string; fingerprint: string }): Promise<void> {
-    const { plan, ...run } = input;
-    await startRun(database.query, {
-      ...run, playbook_id: plan.playbook_id, playbook_version: plan.playbook_version, subsystem_id: plan.subsystem_id, resource_id: plan.resource_id,
-    });
-  },
+    /** The mission that holds a resource now, for whoever waits for it; null when nobody does any more or it cannot be asked. */
+    async holderOf(resource: string): Promise<string | null> {
+      const handle = temporal.workflow.getHandle(`effects:${resource}`);
+      return handle.query<{ mission_id: string }>('effectsHolder').then((holder) => holder.mission_id, () => null);
+    },
 
-  async endHealingRun(input: { mission_id: string; attempt: number; outcome: RunOutcome; reason: string; provisional_seconds: number }): Promise<void> {
-    await database.transaction((query) => endRun(query, input.mission_id, input.attempt, input.outcome, input.reason, input.provisional_seconds));
-  },
+    /** Digest of exactly this plan, and the plan as evidence. */
+    async digestOfPlan(plan: HealingPlan): Promise<{ plan_digest: string; evidence: EvidenceRef[] }> {
+      const stored = await artifacts.putJson(plan);
+      const summary = `${plan.playbook_id}: ${plan.steps.map((step) => step.effect).join('; ')}`;
+      return { plan_digest: digestOf(plan), evidence: [evidence('healing_plan', stored, summary.slice(0, 500))] };
+    },
 
-  /** Events of a run's steps, as they happen. */
-  async noteHealing(input: { mission_id: string; key: string; type: EventType; payload: Record<string, unknown> }): Promise<void> {
-    await insertEvents(database.query, [{
-      type: input.type, actor: systemActor('worker'), subject: { ...noSubject, mission_id: input.mission_id, stage: 'execute' },
-      payload: input.payload, idempotency_key: input.key,
-    }]);
-  },
-});
+    /**
+     * Begins a run, unless its limits forbid it by now: between plan and lock others may have run, and a person may have taken hours.
+     * @returns why it may not begin, or null
+     */
+    async startHealingRun(input: StartRunInput): Promise<string | null> {
+      const { plan, limits, next_rung, agreed, ...run } = input;
+      const { playbook_id, playbook_version, subsystem_id, resource_id } = plan;
+      return database.transaction((query) => startRun(query, { ...run, playbook_id, playbook_version, subsystem_id, resource_id }, (history) => {
+        const ruling = ruleOnRun(limits, history, Date.now(), next_rung);
+        if (ruling.kind === 'refused') return `${ruling.code}: ${ruling.reason}`;
+        return ruling.needs_person.length > 0 && !agreed ? `a person must agree by now: ${ruling.needs_person.join(', ')}` : null;
+      }));
+    },
+
+    async endHealingRun(input: { mission_id: string; attempt: number; outcome: RunOutcome; reason: string; provisional_seconds: number }): Promise<void> {
+      await database.transaction((query) => endRun(query, input.mission_id, input.attempt, input.outcome, input.reason, input.provisional_seconds));
+    },
+
+    /** Events of a run's steps, as they happen. */
+    async noteHealing(input: { mission_id: string; key: string; type: EventType; payload: Record<string, unknown> }): Promise<void> {
+      await insertEvents(database.query, [{
+        type: input.type, actor: systemActor('worker'), subject: { ...noSubject, mission_id: input.mission_id, stage: 'execute' },
+        payload: input.payload, idempotency_key: input.key,
+      }]);
+    },
+  };
+};
+
+async function isRunning(temporal: Client, missionId: string): Promise<boolean> {
+  try {
+    return (await temporal.workflow.getHandle(missionId).describe()).status.name === 'RUNNING';
+  } catch (error) {
+    // Ended so long ago that Temporal has forgotten it. Anything else tells nothing.
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
 
 /** The binding's own metrics, and the one that detected the symptom; without either the window is unobserved and says so. */
 function windowOf({ observe }: Binding, request: HealingRequest, detecting: WindowMetricInput | null): WindowSpec {

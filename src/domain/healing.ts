@@ -86,6 +86,12 @@ export interface StepResult {
   ended_at: string;
 }
 
+/** What of a run is still there although it should have been taken back, in words; null when nothing is. */
+export function notUndone(steps: readonly StepResult[]): string | null {
+  const stuck = steps.filter((step) => step.outcome === 'compensation_failed').map((step) => `${step.id}: ${step.reason}`);
+  return stuck.length === 0 ? null : `it could not be undone: ${stuck.join('; ')}`;
+}
+
 /** How the effects of a plan ended, before anything is verified. */
 export type EffectsResult =
   | { kind: 'done'; steps: StepResult[] }

@@ -69,12 +69,27 @@ export async function recurrencesOf(query: Query, fingerprint: string, since: st
   return row!.count;
 }
 
-/** Notes that a run begins; a repeat notes nothing more. */
-export async function startRun(query: Query, run: HealingRun): Promise<void> {
+/** Runs of a playbook that nobody has ended, but for those of one mission. */
+export const runningRuns = (query: Query, playbookId: string, except: string): Promise<{ mission_id: string; attempt: number }[]> =>
+  query(`SELECT mission_id, attempt FROM healing_runs WHERE playbook_id = $1 AND outcome = 'running' AND mission_id <> $2 ORDER BY started_at LIMIT 100`,
+    [playbookId, except]);
+
+/**
+ * Notes that a run begins, unless it may not; a repeat notes nothing more. Call it in a transaction.
+ * @param refusalOf why it may not begin, by the history as it is now: of two that begin at once, the second one sees the first
+ * @returns why it may not begin, or null
+ */
+export async function startRun(query: Query, run: HealingRun, refusalOf: (history: RunHistory) => string | null): Promise<string | null> {
+  await query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`healing_runs:${run.playbook_id}`]);
+  const [known] = await query('SELECT 1 AS known FROM healing_runs WHERE mission_id = $1 AND attempt = $2', [run.mission_id, run.attempt]);
+  if (known !== undefined) return null;
+  const refusal = refusalOf(await historyOf(query, run, run.mission_id));
+  if (refusal !== null) return refusal;
   await query(
     `INSERT INTO healing_runs (mission_id, attempt, playbook_id, playbook_version, subsystem_id, resource_id, fingerprint, plan_digest, outcome)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running') ON CONFLICT DO NOTHING`,
     [run.mission_id, run.attempt, run.playbook_id, run.playbook_version, run.subsystem_id, run.resource_id, run.fingerprint, run.plan_digest]);
+  return null;
 }
 
 /**
@@ -96,6 +111,16 @@ export async function endRun(
     idempotency_key: `${missionId}:run:${attempt}:ended`,
   }]);
   if (outcome === 'ineffective') await quarantineIfHopeless(query, run);
+  if (outcome === 'effective') await markIfBackAlready(query, run);
+}
+
+/** The symptom came back while the run was still watched: its finding fires again, and nothing would say so a second time. */
+async function markIfBackAlready(query: Query, { fingerprint, started_at }: HealingRunRow): Promise<void> {
+  // The lock of the finding (store/findings.ts): an evaluation in this moment is seen here, or sees this run.
+  await query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`finding:${fingerprint}`]);
+  const [back] = await query(
+    `SELECT 1 AS back FROM findings WHERE fingerprint = $1 AND resolved_at IS NULL AND condition = 'FIRING' AND condition_since > $2`, [fingerprint, started_at]);
+  if (back !== undefined) await markRecurrence(query, fingerprint, new Date());
 }
 
 /**

@@ -6,7 +6,7 @@
 import {
   ActivityFailure, ApplicationFailure, CancellationScope, condition, getExternalWorkflowHandle, isCancellation, log, setHandler,
 } from '@temporalio/workflow';
-import type { EffectsResult, Json, PlannedStep, StepOutcome, StepResult } from '../domain/healing.ts';
+import { notUndone, type Check, type EffectsResult, type Json, type PlannedStep, type StepOutcome, type StepResult } from '../domain/healing.ts';
 import type { EventType } from '../domain/event.ts';
 import { acting, record } from './activities.ts';
 import { worldOf } from './healing-world.ts';
@@ -33,13 +33,15 @@ export async function effects({ mission_id }: EffectsHoldInput): Promise<StepRes
   const run = openRun(input);
   try {
     const result = await run.carryOut();
-    await tell(mission_id, result);
+    await tell(input, result);
     await condition(() => conclusion !== null);
     if (conclusion === 'undo' && result.kind === 'done') await run.undo();
   } catch (error) {
-    // The mission was aborted, or ended in Temporal: nothing is left half done.
-    if (!isCancellation(error)) throw error;
-    await CancellationScope.nonCancellable(() => run.undo());
+    // The mission was aborted, ended in Temporal, or something failed that nobody foresaw: nothing is left half done.
+    await CancellationScope.nonCancellable(async () => {
+      await run.undo();
+      await tell(input, { kind: 'failed', reason: reasonOf(error), steps: run.steps });
+    });
     throw error;
   }
   return run.steps;
@@ -67,7 +69,10 @@ function openRun(input: messages.EffectsInput) {
     await note('healing.step_ended', `${step.id}:${outcome}`, { step: step.id, action: step.action, outcome, reason });
   }
 
-  async function undo(): Promise<void> {
+  /** An abort that comes in the middle of it does not leave it half done. */
+  const undo = (): Promise<void> => CancellationScope.nonCancellable(undoAll);
+
+  async function undoAll(): Promise<void> {
     for (let step = undoing.pop(); step !== undefined; step = undoing.pop()) {
       if (step.compensate === null) continue;
       const started = new Date().toISOString();
@@ -82,8 +87,8 @@ function openRun(input: messages.EffectsInput) {
 
   async function failed(kind: 'drift' | 'failed', reason: string): Promise<EffectsResult> {
     await undo();
-    const stuck = steps.find((step) => step.outcome === 'compensation_failed');
-    return stuck === undefined ? { kind, reason, steps } : { kind: 'failed', reason: `${reason}; and it could not be undone: ${stuck.id}: ${stuck.reason}`, steps };
+    const stuck = notUndone(steps);
+    return stuck === null ? { kind, reason, steps } : { kind: 'failed', reason: `${reason}; ${stuck}`, steps };
   }
 
   async function carryOut(): Promise<EffectsResult> {
@@ -91,9 +96,19 @@ function openRun(input: messages.EffectsInput) {
     const world = worldOf({ mission_id, host_queue, subsystem_id: plan.subsystem_id, resource_id: plan.resource_id, resource, params: plan.params, request });
     for (const step of plan.steps) {
       const started = new Date().toISOString();
-      if (step.run === 'while_symptom' && (await playbook.verify.symptom({ ...world, facts: plan.facts })).ok) {
-        await noted(step, 'skipped', 'the symptom is gone', null, started);
-        continue;
+      if (step.run === 'while_symptom') {
+        let symptom: Check;
+        try {
+          symptom = await playbook.verify.symptom({ ...world, facts: plan.facts });
+        } catch (error) {
+          if (isCancellation(error)) throw error;
+          // Neither gone nor there: no further rung rests on that, and those before it are taken back.
+          return failed('failed', `before ${step.id} nobody could see whether the symptom is gone: ${reasonOf(error)}`);
+        }
+        if (symptom.ok) {
+          await noted(step, 'skipped', 'the symptom is gone', null, started);
+          continue;
+        }
       }
       await note('healing.step_started', step.id, { step: step.id, action: step.action, effect: step.effect });
       undoing.push(step);
@@ -124,12 +139,12 @@ export function playbookOf({ playbook_id, playbook_version }: { playbook_id: str
 }
 
 /** A mission that is gone needs no telling: then this is cancelled in a moment. */
-async function tell(missionId: string, result: EffectsResult): Promise<void> {
+async function tell({ mission_id, attempt }: messages.EffectsInput, result: EffectsResult): Promise<void> {
   try {
-    await getExternalWorkflowHandle(missionId).signal(messages.effectsDone, result);
+    await getExternalWorkflowHandle(mission_id).signal(messages.effectsDone, attempt, result);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    log.warn('the mission of these effects is gone', { mission_id: missionId, error: String(error) });
+    log.warn('the mission of these effects is gone', { mission_id, error: String(error) });
   }
 }
 

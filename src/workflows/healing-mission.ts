@@ -5,9 +5,9 @@
 import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
 import type { HealingContext } from '../activities/healing-record.ts';
 import type { CapaSource } from '../domain/capa.ts';
-import type { Check, RunOutcome } from '../domain/healing.ts';
+import { notUndone, type Check, type EffectsResult, type RunOutcome } from '../domain/healing.ts';
 import type { HealingPackage } from '../domain/mission-package.ts';
-import { ruleOnHealing } from '../domain/policy.ts';
+import { ruleOnHealing, type ApprovalRuling } from '../domain/policy.ts';
 import type { StageName } from '../domain/stages.ts';
 import { main, record } from './activities.ts';
 import { openApprovalGate, type ApprovalGate } from './approval-gate.ts';
@@ -15,6 +15,7 @@ import { endOf, finish, type MissionEnd } from './end.ts';
 import { planHealing, type Considered, type Planned } from './healing-plan.ts';
 import { worldOf } from './healing-world.ts';
 import { openLocks, type Holding, type Locks } from './holding.ts';
+import { MissionEscalated } from './interrupts.ts';
 import { openMission, type Mission } from './mission.ts';
 import { openObservation, type Observation } from './observing.ts';
 import type { Playbook, VerifyContext } from './playbooks/playbook.ts';
@@ -39,7 +40,9 @@ export async function healingMission({ package: pack }: HealingMissionInput): Pr
     mission.note('mission.started', {});
     end = await run(mission, ways, await record.chooseHost());
   } catch (error) {
-    end = await endOf(mission, error);
+    // Like every other failure to heal this symptom: one record for all of them.
+    end = error instanceof MissionEscalated
+      ? await CancellationScope.nonCancellable(() => escalate(mission, 'healing_escalation', error.message, 'failed')) : await endOf(mission, error);
   }
   await CancellationScope.nonCancellable(async () => {
     ways.approvals.close();
@@ -62,7 +65,7 @@ async function run(mission: Mission<HealingPackage>, ways: Ways, host: string): 
 
     ways.watch(planned);
     const attempt = await heal(mission, ways, host, planned);
-    if (attempt.kind === 'healed') return attempt.end;
+    if (attempt.kind === 'ended') return attempt.end;
     if (attempt.kind === 'drift' && drifts < maxDrifts) {
       drifts += 1;
       // What is declared may be what changed: everything is read anew.
@@ -89,7 +92,7 @@ async function detect(mission: Mission<HealingPackage>): Promise<HealingContext>
 }
 
 /** A plan and its digest: what is approved, carried out and counted. */
-type PlannedAs = Planned & { plan_digest: string };
+type PlannedAs = Planned & { plan_digest: string; ruling: ApprovalRuling };
 
 /** Stage 2. */
 async function plan(
@@ -105,15 +108,14 @@ async function plan(
       steps: planned.plan.steps.map(({ id, action, effect, reversibility }) => ({ id, action, effect, reversibility })),
     });
     const reason = `${planned.playbook.id}: ${planned.plan.steps.length} step${planned.plan.steps.length === 1 ? '' : 's'}`;
-    return { outcome: 'passed' as const, reason, evidence: [...evidence, ...list], planned: { ...planned, plan_digest }, considered };
+    return { outcome: 'passed' as const, reason, evidence: [...evidence, ...list], planned: { ...planned, plan_digest, ruling: ruleOnHealing(context.policy, planned.plan, planned.asks) }, considered };
   });
 }
 
 /** A plan that needs a person waits for one, bound to exactly this plan. @returns how the mission ends when it is not approved */
 async function approve(
-  mission: Mission<HealingPackage>, approvals: ApprovalGate, context: HealingContext, { plan, plan_digest, asks }: PlannedAs,
+  mission: Mission<HealingPackage>, approvals: ApprovalGate, context: HealingContext, { plan_digest, ruling }: PlannedAs,
 ): Promise<MissionEnd | null> {
-  const ruling = ruleOnHealing(context.policy, plan, asks);
   if (ruling.required === 0) {
     mission.note('approval.automatic', { rules: ruling.rules });
     return null;
@@ -131,7 +133,7 @@ async function approve(
   return skipRest(mission, 'execute', { status: 'aborted', outcome: 'rejected', reason });
 }
 
-type Attempt = { kind: 'healed'; end: MissionEnd } | { kind: 'drift' | 'not_helped'; reason: string };
+type Attempt = { kind: 'ended'; end: MissionEnd } | { kind: 'drift' | 'not_helped'; reason: string };
 
 /** Stages 3 to 6 for one plan. The locks are held until it is verified or undone, whatever happens in between. */
 async function heal(mission: Mission<HealingPackage>, ways: Ways, host: string, planned: PlannedAs): Promise<Attempt> {
@@ -149,8 +151,11 @@ async function heal(mission: Mission<HealingPackage>, ways: Ways, host: string, 
       holding = await ways.locks.hold({
         mission_id, attempt, host_queue: host, plan, resource: candidate.resource, request: mission.package.healing,
       }, candidate.limits.run_timeout_seconds);
-      await main.startHealingRun({ mission_id, attempt, plan, plan_digest, fingerprint: mission.package.healing.fingerprint });
-      const result = await holding.carryOut();
+      const refused = await main.startHealingRun({
+        mission_id, attempt, plan, plan_digest, fingerprint: mission.package.healing.fingerprint,
+        limits: candidate.limits, next_rung: planned.next_rung, agreed: planned.ruling.required > 0,
+      });
+      const result: EffectsResult = refused === null ? await holding.carryOut() : { kind: 'drift', reason: refused, steps: [] };
       const evidence = await record.storeEvidence({
         kind: 'effects', value: result, summary: result.steps.map((step) => `${step.id} ${step.outcome}`).join(', ') || 'nothing to do',
       });
@@ -161,28 +166,36 @@ async function heal(mission: Mission<HealingPackage>, ways: Ways, host: string, 
       await conclude(holding, 'keep');
       holding = null;
       await settle(result.kind === 'drift' ? 'aborted' : 'failed', result.reason);
+      if (notUndone(result.steps) !== null) return await leftBehind(mission, 'failed', `${planned.playbook.id}: ${result.reason}`);
       return { kind: result.kind === 'drift' ? 'drift' : 'not_helped', reason: `${result.kind}: ${result.reason}` };
     }
     const reason = await verify(mission, host, planned);
-    await conclude(holding, reason === null ? 'keep' : 'undo');
+    const stuck = await conclude(holding, reason === null ? 'keep' : 'undo');
     holding = null;
     if (reason !== null) {
-      await settle('ineffective', reason);
+      await settle('ineffective', stuck === null ? reason : `${reason}; ${stuck}`);
+      if (stuck !== null) return await leftBehind(mission, 'ineffective', `${planned.playbook.id}: ${reason}; ${stuck}`);
       return { kind: 'not_helped', reason };
     }
     return await close(mission, ways, planned, settle);
   } catch (error) {
     // Aborted or given up in the middle: what was done is taken back before the lock is let go.
     await CancellationScope.nonCancellable(async () => {
-      await conclude(holding, 'undo');
-      if (run > 0) await settle('aborted', 'the mission was ended');
+      const stuck = await conclude(holding, 'undo');
+      if (run > 0) await settle('aborted', stuck === null ? 'the mission was ended' : `the mission was ended, and ${stuck}`);
     });
     throw error;
   }
 }
 
-async function conclude(holding: Holding | null, how: 'keep' | 'undo'): Promise<void> {
-  await holding?.conclude(how).catch(() => undefined);
+/** @returns what could not be undone, or null */
+async function conclude(holding: Holding | null, how: 'keep' | 'undo'): Promise<string | null> {
+  return notUndone(await holding?.conclude(how) ?? []);
+}
+
+/** Something of a run is still there: no other playbook works on top of that, a person looks first. */
+async function leftBehind(mission: Mission<HealingPackage>, outcome: 'failed' | 'ineffective', reason: string): Promise<Attempt> {
+  return { kind: 'ended', end: skipRest(mission, 'verify', await escalate(mission, 'healing_escalation', reason, outcome)) };
 }
 
 /** Stage 4: the symptom measured again, one probe independent of it, and what must not have become worse. @returns why it did not help, or null */
@@ -234,7 +247,7 @@ async function close(
     end = await escalate(mission, 'healing_escalation', `${planned.playbook.id} did not hold: ${verdict}: ${reason}`, 'ineffective');
     return { outcome: 'failed', reason, evidence };
   });
-  return { kind: 'healed', end: end! };
+  return { kind: 'ended', end: end! };
 }
 
 /** No playbook, or none that may: what each of them said is what a person needs to know. */

@@ -1,5 +1,5 @@
 /** Stage 2 of healing: which playbook, and exactly what it would do. Only probes; nothing is changed. */
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import { ActivityFailure, isCancellation } from '@temporalio/workflow';
 import type { Candidate, HealingContext } from '../activities/healing-record.ts';
 import { isDecline, ruleOnRun, type Decline, type HealingPlan, type Json } from '../domain/healing.ts';
 import type { HealingPackage } from '../domain/mission-package.ts';
@@ -25,6 +25,8 @@ export interface Planned {
   plan: HealingPlan;
   /** Why a person must agree, beyond the risk of the plan. */
   asks: string[];
+  /** The playbook that follows it here, if it is bound. */
+  next_rung: string | null;
 }
 
 export interface Planning { planned: Planned | null; considered: Considered[] }
@@ -57,7 +59,8 @@ export async function planHealing(
       continue;
     }
     const history = await historyOf(pack, host_queue, candidate);
-    const ruling = ruleOnRun(candidate.limits, history, Date.now(), nextOf(playbook, context));
+    const next_rung = nextOf(playbook, context);
+    const ruling = ruleOnRun(candidate.limits, history, Date.now(), next_rung);
     if (ruling.kind === 'refused') {
       consider(candidate, `${ruling.code}: ${ruling.reason}`, { decline: 'refused', code: ruling.code, reason: ruling.reason });
       if (ruling.next_rung) nextRung(playbook);
@@ -70,7 +73,7 @@ export async function planHealing(
     }
     const asks = [...ruling.needs_person, ...(candidate.approval === 'always' ? ['the binding asks for approval'] : [])];
     considered.push({ playbook_id: playbook.id, resource_id: candidate.resource_id, chosen: true, reason: 'it matches and knows what to do', decline: null });
-    return { planned: { candidate, playbook, plan: found, asks }, considered };
+    return { planned: { candidate, playbook, plan: found, asks, next_rung }, considered };
   }
   return { planned: null, considered };
 
@@ -91,7 +94,8 @@ async function historyOf(pack: HealingPackage, host_queue: string, { playbook_id
   try {
     return await probing(host_queue).healingHistory({ mission_id: pack.mission_id, playbook_id, subsystem_id, resource_id });
   } catch (error) {
-    if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) return null;
+    // Whatever kept it from being read; being interrupted tells nothing.
+    if (error instanceof ActivityFailure && !isCancellation(error)) return null;
     throw error;
   }
 }
@@ -107,7 +111,7 @@ async function planOf(
     facts = await playbook.plan(world);
   } catch (error) {
     // What cannot be looked at is not acted on.
-    if (!(error instanceof ActivityFailure)) throw error;
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     return { decline: 'refused', code: 'CANNOT_LOOK', reason: reasonOf(error) };
   }
   if (isDecline(facts)) return facts;

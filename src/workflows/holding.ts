@@ -1,9 +1,9 @@
 /** The mission's side of a resource's lock: take it, have the plan carried out, let go. */
 import {
-  ChildWorkflowCancellationType, condition, ParentClosePolicy, setHandler, sleep, startChild, type ChildWorkflowHandle,
+  ChildWorkflowCancellationType, condition, getExternalWorkflowHandle, ParentClosePolicy, setHandler, sleep, startChild, type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import type { EffectsResult, StepResult } from '../domain/healing.ts';
+import { notUndone, type EffectsResult, type StepResult } from '../domain/healing.ts';
 import type { HealingPackage } from '../domain/mission-package.ts';
 import { main } from './activities.ts';
 import { effects, effectsWorkflowId } from './effects.ts';
@@ -12,14 +12,17 @@ import { MissionEscalated } from './interrupts.ts';
 import type { Mission } from './mission.ts';
 
 export interface Holding {
-  /** Has the plan carried out. */
+  /** Has the plan carried out. What takes longer than the time it has is ended and taken back. */
   carryOut(): Promise<EffectsResult>;
-  /** Keeps or undoes what was done, and lets go of every lock. */
+  /** Keeps or undoes what was done, and lets go of every lock. @returns every step with what became of it, as far as it was told */
   conclude(how: 'keep' | 'undo'): Promise<StepResult[]>;
 }
 
 export interface Locks {
-  /** Takes every lock of the plan, in the plan's sorted order. Waits visibly; at the deadline the mission escalates. */
+  /**
+   * Takes every lock of the plan, in the plan's sorted order. Waits visibly; at the deadline the mission escalates.
+   * @param timeoutSeconds for each wait, and for the effects
+   */
   hold(input: messages.EffectsInput, timeoutSeconds: number): Promise<Holding>;
 }
 
@@ -30,8 +33,7 @@ type Holder = ChildWorkflowHandle<typeof effects>;
 
 export function openLocks(mission: Mission<HealingPackage>): Locks {
   const results = new Map<number, EffectsResult>();
-  let attempt = 0;
-  setHandler(messages.effectsDone, (result) => { results.set(attempt, result); });
+  setHandler(messages.effectsDone, (attempt, result) => { results.set(attempt, result); });
   const { mission_id } = mission.package;
 
   const start = (resource: string): Promise<Holder> => startChild(effects, {
@@ -81,7 +83,6 @@ export function openLocks(mission: Mission<HealingPackage>): Locks {
 
   return {
     async hold(input, timeoutSeconds) {
-      attempt = input.attempt;
       const held: Holder[] = [];
       let working: Holder | undefined;
       const own = `${input.plan.subsystem_id}/${input.plan.resource_id}`;
@@ -102,14 +103,21 @@ export function openLocks(mission: Mission<HealingPackage>): Locks {
           await working!.signal(messages.beginEffects, input);
           let over = false;
           void ended.then(() => { over = true; }, () => { over = true; });
-          await condition(() => results.has(input.attempt) || over);
+          const inTime = await condition(() => results.has(input.attempt) || over, timeoutSeconds * 1_000);
+          if (!inTime) {
+            await getExternalWorkflowHandle(working!.workflowId, working!.firstExecutionRunId).cancel().catch(() => undefined);
+            await ended.catch(() => undefined);
+            const { steps } = results.get(input.attempt) ?? { steps: [] };
+            const stuck = notUndone(steps);
+            return { kind: 'failed', reason: `it took longer than ${timeoutSeconds} s, its run timeout${stuck === null ? '' : `; ${stuck}`}`, steps };
+          }
           // It ended without a word: its failure says why.
           if (!results.has(input.attempt)) await ended;
           return results.get(input.attempt)!;
         },
         async conclude(how) {
           await letGo(held, how);
-          return ended;
+          return ended.catch(() => results.get(input.attempt)?.steps ?? []);
         },
       };
     },

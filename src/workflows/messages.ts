@@ -56,8 +56,8 @@ export const landingResult = defineSignal<[LandingResult]>('landingResult');
 /** To the holder of a resource: go ahead; and, once everything is verified or given up, let go. */
 export const beginEffects = defineSignal<[EffectsInput]>('beginEffects');
 export const concludeEffects = defineSignal<['keep' | 'undo']>('concludeEffects');
-/** From the holder of a resource to its mission. */
-export const effectsDone = defineSignal<[EffectsResult]>('effectsDone');
+/** From the holder of a resource to its mission: what became of this attempt. */
+export const effectsDone = defineSignal<[number, EffectsResult]>('effectsDone');
 /** Who holds a resource: read by whoever waits for it. */
 export const effectsHolder = defineQuery<{ mission_id: string; since: string }>('effectsHolder');
 export const capaChanged = defineSignal('capaChanged');

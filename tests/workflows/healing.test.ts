@@ -5,6 +5,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { healingStages } from '../../src/domain/stages.ts';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
+import { taskQueue, workspaceQueue } from '../../src/engine/client.ts';
+import { hostIdOf } from '../../src/home.ts';
+import { digestOf } from '../../src/ledger/canonical.ts';
+import { findResource } from '../../src/store/subsystems.ts';
 import { startSystem, type System } from '../support/system.ts';
 
 let system: System;
@@ -174,6 +178,78 @@ test('a declaration that changes between plan and effect is drift: it is planned
   await system.decide(again);
   expect(await system.whenEnded(mission.mission_id)).toMatchObject({ outcome: 'healed' });
   expect(await outcomes(mission.mission_id)).toEqual(['aborted', 'effective']);
+});
+
+test('limits count when effects begin, not when they were planned: a plan that was approved meanwhile may no longer run', async () => {
+  await bind(binding({ approval: 'always', params: { check_argv: ['false'] }, limits: { cooldown_failure_seconds: 600 } }));
+  const missions = [await heal(), await heal()];
+  const approvals = await Promise.all(missions.map((mission) => system.approval(mission.mission_id)));
+  await system.decide(approvals[0]!);
+  expect(await system.whenEnded(missions[0]!.mission_id)).toMatchObject({ outcome: 'ineffective' });
+  await system.decide(approvals[1]!);
+  const second = await system.whenEnded(missions[1]!.mission_id);
+  expect(second.ended_reason).toContain('COOLDOWN');
+  expect(ran()).toBe('x');
+  expect(await outcomes(second.mission_id)).toEqual([]);
+});
+
+test('what cannot be undone goes to a person: no other playbook works on top of it', async () => {
+  await bind(binding({ argv: noUse, params: { undo_argv: ['false'] } }), binding({ resource: 'api' }));
+  const ended = await system.whenEnded((await heal({ resource: undefined })).mission_id);
+  expect(ended).toMatchObject({ status: 'escalated', outcome: 'ineffective' });
+  expect(ended.ended_reason).toContain('it could not be undone: run: COMMAND_FAILED');
+  expect(ran()).toBe('x');
+});
+
+test('effects that take longer than their run timeout are ended and taken back', async () => {
+  const hang = node('setInterval(() => {}, 1000)');
+  await bind(binding({ argv: hang, params: { undo_argv: node("require('fs').writeFileSync('undone', '')"), timeout_seconds: 600 }, limits: { run_timeout_seconds: 2 } }));
+  const ended = await system.whenEnded((await heal()).mission_id);
+  expect(system.stage(ended, 'execute').reason).toContain('longer than 2 s, its run timeout');
+  expect(existsSync(join(folder, 'undone'))).toBe(true);
+  expect(await outcomes(ended.mission_id)).toEqual(['failed']);
+});
+
+test('a mission that was terminated in Temporal keeps neither its lock nor its place among the targets', async () => {
+  const hang = node("require('fs').writeFileSync('pid', String(process.pid)); setInterval(() => {}, 1000)");
+  await bind(binding({ argv: hang, params: { timeout_seconds: 600 } }), binding({ resource: 'api' }));
+  const gone = await heal();
+  await system.until(async () => existsSync(join(folder, 'pid')));
+  await system.temporal.workflow.getHandle(gone.mission_id).terminate('a test');
+  expect(await system.whenEnded((await heal({ resource: 'api' })).mission_id)).toMatchObject({ outcome: 'healed' });
+  expect(await outcomes(gone.mission_id)).toEqual(['aborted']);
+});
+
+test('a resource that nobody lets go of escalates with one record for the symptom', async () => {
+  await bind(binding({ limits: { run_timeout_seconds: 0.5 } }));
+  const holder = await system.temporal.workflow.start('effects', {
+    workflowId: `effects:${shop}/web`, taskQueue, args: [{ mission_id: 'mission_of_a_test', resource: `${shop}/web` }],
+  });
+  const ended = [await system.whenEnded((await heal()).mission_id), await system.whenEnded((await heal()).mission_id)];
+  await holder.signal('concludeEffects', 'keep');
+  for (const one of ended) expect(one.ended_reason).toContain('was held by mission_of_a_test');
+  expect(ended[1]!.capa_id).toBe(ended[0]!.capa_id);
+  expect(ran()).toBe('');
+});
+
+test('a ladder that can no longer see whether the symptom is gone stops and takes back what it did', async () => {
+  const resource = (await findResource(system.config.configFolder, shop, 'web'))!;
+  const run = (id: string, more: object) => ({
+    id, action: 'command.run', with: { argv: mend, cwd: folder }, effect: id, reversibility: 'compensable', run: 'always', on_failure: 'next',
+    compensate: { action: 'command.run', with: { argv: node("require('fs').writeFileSync('undone', '')"), cwd: folder } }, data_loss: 0, timeout_seconds: 30, ...more,
+  });
+  const plan = {
+    playbook_id: 'run_command', playbook_version: 1, subsystem_id: shop, resource_id: 'web', resource_digest: digestOf(resource), locks: [`${shop}/web`],
+    params: { ...binding().params, timeout_seconds: 30, check_argv: ['/nowhere/no-such-command'] }, facts: {}, risk: 'medium', data_loss: 0,
+    steps: [run('first', {}), run('second', { run: 'while_symptom' })],
+  };
+  const holder = await system.temporal.workflow.start('effects', {
+    workflowId: `effects:${shop}/web`, taskQueue, args: [{ mission_id: 'mission_of_a_test', resource: `${shop}/web` }],
+  });
+  await holder.signal('beginEffects', { mission_id: 'mission_of_a_test', attempt: 1, host_queue: workspaceQueue(await hostIdOf(system.home)), plan, resource, request: {} });
+  await holder.signal('concludeEffects', 'keep');
+  expect((await holder.result() as { id: string; outcome: string }[]).map(({ id, outcome }) => `${id} ${outcome}`)).toEqual(['first done', 'first compensated']);
+  expect(existsSync(join(folder, 'undone'))).toBe(true);
 });
 
 test('no playbook bound, or none for this symptom: a person is told why', async () => {
