@@ -57,7 +57,8 @@ export async function postgres(probe: Kind<'postgres'>): Promise<Found> {
     await client.query('SELECT 1');
     return well();
   } catch (error) {
-    return failing(reasonOf(error));
+    // By its code alone: messages of a failed connection may hold parts of its URL.
+    return failing(`cannot be asked: ${(error as { code?: string }).code ?? `no answer within ${probe.timeout_seconds} s`}`);
   } finally {
     await client.end().catch(() => undefined);
   }
