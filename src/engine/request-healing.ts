@@ -8,8 +8,33 @@ import { noSubject } from '../domain/event.ts';
 import { digestOf } from '../ledger/canonical.ts';
 import type { Database, Query } from '../store/database.ts';
 import { insertEvents } from '../store/events.ts';
+import { claimKey } from '../store/idempotency.ts';
 import { insertMission, newMissionId } from '../store/missions.ts';
 import { startMission } from './start-mission.ts';
+
+/** This Idempotency-Key asked for this mission before. */
+class AskedBefore extends Error {
+  readonly missionId: string;
+  readonly sameRequest: boolean;
+  constructor(missionId: string, sameRequest: boolean) {
+    super(missionId);
+    this.missionId = missionId;
+    this.sameRequest = sameRequest;
+  }
+}
+
+/** @returns the mission of this key; undefined when the key was used for another request */
+export async function requestHealingOnce(
+  deps: { database: Database; temporal: Client }, request: HealingRequest, actor: Actor, key: string,
+): Promise<string | undefined> {
+  try {
+    return (await requestHealing(deps, request, actor, key))!;
+  } catch (error) {
+    // Thrown, so that nothing of the second mission is left.
+    if (error instanceof AskedBefore) return error.sameRequest ? error.missionId : undefined;
+    throw error;
+  }
+}
 
 /**
  * Creates and starts a healing mission. At most one for a finding, however often it is asked for.
@@ -17,10 +42,15 @@ import { startMission } from './start-mission.ts';
  * @returns the mission's id; null when the finding has one already
  */
 export async function requestHealing(
-  { database, temporal }: { database: Database; temporal: Client }, request: HealingRequest, actor: Actor,
+  { database, temporal }: { database: Database; temporal: Client }, request: HealingRequest, actor: Actor, key?: string,
 ): Promise<string | null> {
   const pack = await database.transaction(async (query) => {
     const created = await packageFor(query, request, actor);
+    if (key !== undefined) {
+      const digest = digestOf(request);
+      const known = await claimKey(query, actor.id, key, digest, created.mission_id);
+      if (known !== undefined) throw new AskedBefore(known.mission_id, known.body_digest === digest);
+    }
     if (request.finding_id !== null && !(await claimFinding(query, request.finding_id, created.mission_id))) return null;
     await insertMission(query, created, true);
     await insertEvents(query, [

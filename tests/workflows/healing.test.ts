@@ -65,6 +65,21 @@ test('a symptom is planned, mended once, verified three ways, watched and closed
   expect(items.map((event) => event.type)).toEqual(expect.arrayContaining(['healing.requested', 'healing.planned', 'healing.step_started', 'healing.step_ended', 'healing.verified', 'healing.ended']));
 });
 
+test('asked for twice with one Idempotency-Key, at once too, it is one mission; with another body it is refused', async () => {
+  const ask = async (symptom: string): Promise<{ status: number; id: unknown }> => {
+    const answer = await fetch(`${system.url}/mission-control/subsystems/${shop}/heal`, {
+      method: 'POST', body: JSON.stringify({ reason: 'a test', resource: 'web', symptom }),
+      headers: { ...await system.headers('operator', 'operator'), 'content-type': 'application/json', 'idempotency-key': shop },
+    });
+    return { status: answer.status, id: (await answer.json() as { mission_id?: string }).mission_id };
+  };
+  const answers = await Promise.all(Array.from({ length: 6 }, () => ask('needs_command')));
+  expect(new Set(answers.map(({ status, id }) => `${status} ${String(id)}`)).size).toBe(1);
+  expect(await system.whenEnded(String(answers[0]!.id))).toMatchObject({ outcome: 'healed' });
+  expect(ran()).toBe('x');
+  expect((await ask('on_fire')).status).toBe(422);
+});
+
 test('a dry run ends with the plan and does nothing', async () => {
   const ended = await system.whenEnded((await heal({ dry_run: true })).mission_id);
   expect(ended).toMatchObject({ status: 'resolved', outcome: 'completed' });

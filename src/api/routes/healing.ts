@@ -6,7 +6,7 @@ import { riskClasses, runOutcomes, type HealingRequest } from '../../domain/heal
 import { severities } from '../../domain/mission.ts';
 import { text } from '../../domain/schema/text.ts';
 import { readBindings } from '../../engine/bindings.ts';
-import { requestHealing } from '../../engine/request-healing.ts';
+import { requestHealing, requestHealingOnce } from '../../engine/request-healing.ts';
 import { digestOf } from '../../ledger/canonical.ts';
 import { liftQuarantine, listRuns, openQuarantines } from '../../store/healing-runs.ts';
 import { findMission, stagesOf } from '../../store/missions.ts';
@@ -17,6 +17,8 @@ import { Problem } from '../problem.ts';
 import { answers, idText, limitQuery, listOf, missionDetailSchema } from '../schemas.ts';
 
 const detailsSchema = z.record(text(200), z.union([z.string().max(2_000), z.number(), z.boolean(), z.null()])).default({});
+
+const idempotencyHeaders = z.object({ 'idempotency-key': z.string().min(1).max(255).optional() });
 
 const healBody = z.strictObject({
   symptom: text(200), resource: idText.optional(), playbook: idText.optional(), severity: z.enum(severities).default('high'),
@@ -47,10 +49,13 @@ export const healingRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
   }
 
   /** The mission that was started for it. */
-  async function started(request: HealingRequest, principal: Parameters<typeof actorOf>[0]) {
-    const id = await requestHealing(deps, request, actorOf(principal));
-    const row = await findMission(database.query, id!);
-    return detailOf(row!, await stagesOf(database.query, id!), config);
+  async function started(request: HealingRequest, principal: Parameters<typeof actorOf>[0], key: string | undefined) {
+    const actor = actorOf(principal);
+    const id = key === undefined ? (await requestHealing(deps, request, actor))! : await requestHealingOnce(deps, request, actor, key);
+    if (id === undefined) {
+      throw new Problem(422, 'IDEMPOTENCY_MISMATCH', 'this Idempotency-Key was used with another body', [{ path: 'Idempotency-Key', message: 'used with another body' }]);
+    }
+    return detailOf((await findMission(database.query, id))!, await stagesOf(database.query, id), config);
   }
 
   app.get('/playbooks', {
@@ -88,7 +93,7 @@ export const healingRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     config: { permission: 'healing:plan' },
     schema: {
       tags: ['healing'], summary: 'What it would do now: probes only, and a mission that ends with the plan',
-      params: z.strictObject({ playbook_id: idText }), body: planBody, response: answers(202, missionDetailSchema),
+      params: z.strictObject({ playbook_id: idText }), body: planBody, headers: idempotencyHeaders, response: answers(202, missionDetailSchema),
     },
   }, async (request, reply) => {
     const playbook = playbookOf(request.params.playbook_id);
@@ -102,7 +107,7 @@ export const healingRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
       subsystem_id: subsystem, resource_id: resource, symptom: symptom ?? playbook.match.symptoms[0]!, finding_id: null, playbook_id: playbook.id,
       dry_run: true, severity: 'low', details,
       fingerprint: fingerprintOf(subsystem, resource, symptom ?? playbook.match.symptoms[0]!),
-    }, request.principal);
+    }, request.principal, request.headers['idempotency-key']);
   });
 
   app.post('/playbooks/:playbook_id/release', {
@@ -122,7 +127,7 @@ export const healingRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
   app.post('/subsystems/:subsystem_id/heal', {
     config: { permission: 'healing:start' },
     schema: {
-      tags: ['healing'], summary: 'Start a healing mission, or plan one', params: z.strictObject({ subsystem_id: idText }), body: healBody,
+      tags: ['healing'], summary: 'Start a healing mission, or plan one', params: z.strictObject({ subsystem_id: idText }), body: healBody, headers: idempotencyHeaders,
       response: answers(202, missionDetailSchema),
     },
   }, async (request, reply) => {
@@ -139,7 +144,7 @@ export const healingRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     return started({
       subsystem_id, symptom, resource_id: resource ?? null, finding_id: null, playbook_id: playbook ?? null, dry_run, severity,
       details: { ...details, asked_because: reason }, fingerprint: fingerprintOf(subsystem_id, resource ?? '', symptom),
-    }, request.principal);
+    }, request.principal, request.headers['idempotency-key']);
   });
 };
 
