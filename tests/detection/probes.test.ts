@@ -1,7 +1,7 @@
 /** Each kind of probe at the real thing: well, failing, and what it cannot measure. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DatabaseSync } from '@photostructure/sqlite';
@@ -125,6 +125,17 @@ describe('sqlite', () => {
     database.exec('PRAGMA journal_mode = wal; CREATE TABLE orders (id INTEGER PRIMARY KEY, text TEXT)');
     database.exec("INSERT INTO orders (text) SELECT hex(randomblob(200)) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i FROM n)");
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  });
+
+  test('what a dead application left in its WAL is still there afterwards: it may be evidence', async () => {
+    const [left, copy] = [bench.file('left.db'), bench.file('copy.db')];
+    const writer = new DatabaseSync(left);
+    writer.exec("PRAGMA journal_mode = wal; CREATE TABLE orders (text TEXT); INSERT INTO orders VALUES ('kept')");
+    for (const part of ['', '-wal']) copyFileSync(left + part, copy + part);
+    writer.close();
+    const { size } = statSync(`${copy}-wal`);
+    expect(await look(probe, { orders: { kind: 'sqlite', path: copy } })).toMatchObject({ state: 'healthy' });
+    expect(statSync(`${copy}-wal`).size).toBe(size);
   });
 
   test('a write can begin and it can be read; while somebody writes, it is locked', async () => {
