@@ -72,7 +72,7 @@ test('postgres', async () => {
   const failing = await look({ kind: 'postgres', url_env: 'TEST_DEAD_DATABASE' });
   expect(failing).toMatchObject({ state: 'unhealthy' });
   expect(failing.reason).not.toContain('secret-word');
-  const stranger = Object.assign(new URL(process.env['TEST_WATCHED_DATABASE']!), { username: 'secret-token', password: 'x' });
+  const stranger = Object.assign(new URL(bench.db.url), { username: 'secret-token', password: 'x' });
   process.env['TEST_DEAD_DATABASE'] = stranger.href;
   const refused = await look({ kind: 'postgres', url_env: 'TEST_DEAD_DATABASE' });
   expect(refused).toMatchObject({ state: 'unhealthy' });
