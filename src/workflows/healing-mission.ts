@@ -4,28 +4,25 @@
  */
 import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
 import type { HealingContext } from '../activities/healing-record.ts';
-import type { CapaSource } from '../domain/capa.ts';
-import { notUndone, type Check, type EffectsResult, type RunOutcome } from '../domain/healing.ts';
 import type { HealingPackage } from '../domain/mission-package.ts';
-import { ruleOnHealing, type ApprovalRuling } from '../domain/policy.ts';
-import type { StageName } from '../domain/stages.ts';
+import { ruleOnHealing } from '../domain/policy.ts';
 import { main, record } from './activities.ts';
 import { openApprovalGate, type ApprovalGate } from './approval-gate.ts';
 import { endOf, finish, type MissionEnd } from './end.ts';
+import { heal, type HealingWays, type PlannedAs } from './healing-attempt.ts';
+import { escalate, skipRest } from './healing-end.ts';
 import { planHealing, type Considered, type Planned } from './healing-plan.ts';
-import { worldOf } from './healing-world.ts';
-import { openLocks, type Holding, type Locks } from './holding.ts';
+import { openLocks } from './holding.ts';
 import { MissionEscalated } from './interrupts.ts';
 import { openMission, type Mission } from './mission.ts';
-import { openObservation, type Observation } from './observing.ts';
-import type { Playbook, VerifyContext } from './playbooks/playbook.ts';
+import { openObservation } from './observing.ts';
 
 export interface HealingMissionInput { package: HealingPackage }
 
 /** How often a plan is made anew because the world changed under it. */
 const maxDrifts = 3;
 
-interface Ways { approvals: ApprovalGate; locks: Locks; observation: Observation; watch: (planned: Planned) => void }
+interface Ways extends HealingWays { approvals: ApprovalGate; watch: (planned: Planned) => void }
 
 export async function healingMission({ package: pack }: HealingMissionInput): Promise<MissionEnd> {
   const mission = openMission(pack);
@@ -91,9 +88,6 @@ async function detect(mission: Mission<HealingPackage>): Promise<HealingContext>
   return context;
 }
 
-/** A plan and its digest: what is approved, carried out and counted. */
-type PlannedAs = Planned & { plan_digest: string; ruling: ApprovalRuling };
-
 /** Stage 2. */
 async function plan(
   mission: Mission<HealingPackage>, host: string, context: HealingContext, tried: readonly string[],
@@ -133,123 +127,6 @@ async function approve(
   return skipRest(mission, 'execute', { status: 'aborted', outcome: 'rejected', reason });
 }
 
-type Attempt = { kind: 'ended'; end: MissionEnd } | { kind: 'drift' | 'not_helped'; reason: string };
-
-/** Stages 3 to 6 for one plan. The locks are held until it is verified or undone, whatever happens in between. */
-async function heal(mission: Mission<HealingPackage>, ways: Ways, host: string, planned: PlannedAs): Promise<Attempt> {
-  const { mission_id } = mission.package;
-  const { plan, plan_digest, candidate } = planned;
-  let holding: Holding | null = null;
-  let run = 0;
-  const settle = (outcome: RunOutcome, reason: string): Promise<void> => main.endHealingRun({
-    mission_id, attempt: run, outcome, reason, provisional_seconds: candidate.limits.recurrence_window_seconds,
-  });
-  try {
-    const effects = await mission.stage('execute', async (attempt) => {
-      if (run > 0) await settle('aborted', 'interrupted');
-      run = attempt;
-      holding = await ways.locks.hold({
-        mission_id, attempt, host_queue: host, plan, resource: candidate.resource, request: mission.package.healing,
-      }, candidate.limits.run_timeout_seconds);
-      const refused = await main.startHealingRun({
-        mission_id, attempt, plan, plan_digest, fingerprint: mission.package.healing.fingerprint,
-        limits: candidate.limits, next_rung: planned.next_rung, agreed: planned.ruling.required > 0,
-      });
-      const result: EffectsResult = refused === null ? await holding.carryOut() : { kind: 'drift', reason: refused, steps: [] };
-      const evidence = await record.storeEvidence({
-        kind: 'effects', value: result, summary: result.steps.map((step) => `${step.id} ${step.outcome}`).join(', ') || 'nothing to do',
-      });
-      return { outcome: result.kind === 'done' ? 'passed' as const : 'failed' as const, reason: result.kind === 'done' ? null : `${result.kind}: ${result.reason}`, evidence, result };
-    });
-    const { result } = effects;
-    if (result.kind !== 'done') {
-      await conclude(holding, 'keep');
-      holding = null;
-      await settle(result.kind === 'drift' ? 'aborted' : 'failed', result.reason);
-      if (notUndone(result.steps) !== null) return await leftBehind(mission, 'failed', `${planned.playbook.id}: ${result.reason}`);
-      return { kind: result.kind === 'drift' ? 'drift' : 'not_helped', reason: `${result.kind}: ${result.reason}` };
-    }
-    const reason = await verify(mission, host, planned);
-    const stuck = await conclude(holding, reason === null ? 'keep' : 'undo');
-    holding = null;
-    if (reason !== null) {
-      await settle('ineffective', stuck === null ? reason : `${reason}; ${stuck}`);
-      if (stuck !== null) return await leftBehind(mission, 'ineffective', `${planned.playbook.id}: ${reason}; ${stuck}`);
-      return { kind: 'not_helped', reason };
-    }
-    return await close(mission, ways, planned, settle);
-  } catch (error) {
-    // Aborted or given up in the middle: what was done is taken back before the lock is let go.
-    await CancellationScope.nonCancellable(async () => {
-      const stuck = await conclude(holding, 'undo');
-      if (run > 0) await settle('aborted', stuck === null ? 'the mission was ended' : `the mission was ended, and ${stuck}`);
-    });
-    throw error;
-  }
-}
-
-/** @returns what could not be undone, or null */
-async function conclude(holding: Holding | null, how: 'keep' | 'undo'): Promise<string | null> {
-  return notUndone(await holding?.conclude(how) ?? []);
-}
-
-/** Something of a run is still there: no other playbook works on top of that, a person looks first. */
-async function leftBehind(mission: Mission<HealingPackage>, outcome: 'failed' | 'ineffective', reason: string): Promise<Attempt> {
-  return { kind: 'ended', end: skipRest(mission, 'verify', await escalate(mission, 'healing_escalation', reason, outcome)) };
-}
-
-/** Stage 4: the symptom measured again, one probe independent of it, and what must not have become worse. @returns why it did not help, or null */
-async function verify(mission: Mission<HealingPackage>, host_queue: string, { plan, playbook, candidate }: Planned): Promise<string | null> {
-  const { mission_id, healing } = mission.package;
-  const world = worldOf({
-    mission_id, host_queue, subsystem_id: plan.subsystem_id, resource_id: plan.resource_id, resource: candidate.resource, params: plan.params, request: healing,
-  });
-  const { reason } = await mission.stage('verify', async () => {
-    const context: VerifyContext<unknown, typeof plan.facts> = { ...world, facts: plan.facts };
-    const checks: Record<keyof Playbook['verify'], Check> = {
-      symptom: await playbook.verify.symptom(context), independent: await playbook.verify.independent(context),
-      must_not_regress: await playbook.verify.must_not_regress(context),
-    };
-    const failed = Object.entries(checks).filter(([, check]) => !check.ok).map(([name, check]) => `${name}: ${check.found}`);
-    const evidence = await record.storeEvidence({ kind: 'verification', value: checks, summary: Object.entries(checks).map(([name, check]) => `${name}: ${check.found}`).join('; ') });
-    mission.note('healing.verified', { playbook_id: playbook.id, ok: failed.length === 0, failed });
-    return { outcome: failed.length === 0 ? 'passed' as const : 'failed' as const, reason: failed.length === 0 ? null : failed.join('; '), evidence };
-  });
-  return reason;
-}
-
-/** Stages 5 and 6. Only PASSED resolves, and provisionally: the same symptom again makes the run ineffective by hindsight. */
-async function close(
-  mission: Mission<HealingPackage>, ways: Ways, planned: PlannedAs, settle: (outcome: RunOutcome, reason: string) => Promise<void>,
-): Promise<Attempt> {
-  // Samples of a revision are of another change than this: a healed system has none of its own.
-  const change = { commit: planned.plan_digest };
-  mission.change({ status: 'observing' });
-  const observed = await mission.stage('observe', async () => {
-    const { verdict, reason, evidence, unobserved } = await ways.observation.observe(change);
-    return { outcome: verdict === 'PASSED' ? 'passed' as const : 'failed' as const, reason: `${verdict}: ${reason}`, evidence, observed: { verdict, reason, evidence, unobserved } };
-  });
-  let end: MissionEnd | undefined;
-  await mission.stage('close_or_escalate', async () => {
-    let { verdict, reason, evidence } = observed.observed;
-    const { on_inconclusive, on_deadline } = planned.candidate.window;
-    if (verdict !== 'PASSED' && verdict !== 'FAILED' && on_inconclusive !== 'rollback') {
-      const held = await ways.observation.hold(change, observed.observed);
-      if (held === 'deadline') reason = `nobody decided in time (${on_deadline}): ${verdict}: ${reason}`;
-      else ({ verdict, reason, evidence } = held);
-    }
-    if (verdict === 'PASSED') {
-      await settle('effective', reason);
-      end = { status: 'resolved', outcome: 'healed', reason: `${planned.playbook.id}: ${reason}` };
-      return { outcome: 'passed', reason: `healed, provisionally for ${planned.candidate.limits.recurrence_window_seconds} s: ${reason}`, evidence };
-    }
-    await settle('ineffective', reason);
-    end = await escalate(mission, 'healing_escalation', `${planned.playbook.id} did not hold: ${verdict}: ${reason}`, 'ineffective');
-    return { outcome: 'failed', reason, evidence };
-  });
-  return { kind: 'ended', end: end! };
-}
-
 /** No playbook, or none that may: what each of them said is what a person needs to know. */
 async function nothingToDo(mission: Mission<HealingPackage>, considered: readonly Considered[], tried: readonly string[]): Promise<MissionEnd> {
   const reason = reasonsOf(considered);
@@ -259,26 +136,6 @@ async function nothingToDo(mission: Mission<HealingPackage>, considered: readonl
     return skipRest(mission, 'execute', { status: 'resolved', outcome: 'completed', reason: `nothing to heal: ${healthy.reason}` });
   }
   return skipRest(mission, 'execute', await escalate(mission, 'healing_escalation', reason, tried.length === 0 ? 'failed' : 'ineffective'));
-}
-
-/** One CAPA for a symptom, however often healing it comes to nothing. */
-async function escalate(mission: Mission<HealingPackage>, source: CapaSource, reason: string, outcome: 'failed' | 'ineffective'): Promise<MissionEnd> {
-  const { mission_id, title, subsystem_id, healing } = mission.package;
-  const capa = await record.openCapaOnce({
-    key: `${mission_id}:${source}`, source, fingerprint: `healing:${healing.fingerprint}`, mission_id, subsystem_id,
-    problem_statement: `${title}: ${reason}`.slice(0, 10_000), evidence: mission.stages.flatMap((stage) => stage.evidence).map((item) => item.sha256),
-  });
-  mission.change({ capa_id: capa });
-  return { status: 'escalated', outcome, reason };
-}
-
-/** Stages that are not reached say why. */
-function skipRest(mission: Mission<HealingPackage>, from: StageName, end: MissionEnd): MissionEnd {
-  const rest: StageName[] = ['execute', 'verify', 'observe', 'close_or_escalate'];
-  for (const name of rest.slice(rest.indexOf(from))) {
-    if (!mission.stages.some((stage) => stage.name === name)) mission.skip(name, end.reason);
-  }
-  return end;
 }
 
 const inWords = ({ playbook_id, resource_id, chosen, reason }: Considered): string => `${playbook_id} on ${resource_id}: ${chosen ? 'chosen' : reason}`;

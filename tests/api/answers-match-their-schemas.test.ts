@@ -34,7 +34,7 @@ beforeAll(async () => {
   await startRun(system.db.database.query, {
     mission_id: mission.mission_id, attempt: 1, playbook_id: 'run_command', playbook_version: 1, subsystem_id: 'shop', resource_id: 'web',
     fingerprint: 'f', plan_digest: null,
-  });
+  }, () => null);
   parameters = {
     ':finding_id': (signal.body['findings'] as { finding_id: string }[]).at(0)?.finding_id ?? '', ':subsystem_id': 'postgres',
     ':mission_id': mission.mission_id, ':approval_id': approval.approval_id, ':capa_id': failed.capa_id ?? '', ':metric_id': testMetric,

@@ -289,3 +289,19 @@ test.each([
   expect(failed).toMatchObject({ status });
   expect(failed!.errors[0]!.path).toBe(path);
 });
+
+test('what was healed and then fails in its window is taken back, and it says so', async () => {
+  await system.reader.put(`/mission-control/metrics/${shop}.errors`, { comparator: '<', target: 1 });
+  await bind(binding({
+    params: { undo_argv: node("require('fs').appendFileSync('undone', 'u')") },
+    observe: { duration_minutes: 5, interval_seconds: 0.5, initial_delay_seconds: 0.2, metrics: [{ metric_id: `${shop}.errors`, comparator: '<', target: 1 }] },
+  }));
+  const mission = await heal();
+  await system.whenStatus(mission.mission_id, (one) => one.status === 'observing');
+  await (await system.as('monitor', 'operator', 'service')).post(`/mission-control/metrics/${shop}.errors/observations`, { value: 7 });
+  const ended = await system.whenEnded(mission.mission_id);
+  expect(ended).toMatchObject({ status: 'escalated', outcome: 'ineffective' });
+  expect(ended.ended_reason).toMatch(/did not hold: FAILED: .*7 is not < 1.*; it was taken back$/);
+  expect(readFileSync(join(folder, 'undone'), 'utf8')).toBe('u');
+  expect(await outcomes(mission.mission_id)).toEqual(['ineffective']);
+});
