@@ -20,7 +20,8 @@ const historyOf = (name: string) => historyFromJSON(JSON.parse(readFileSync(join
 
 test('there are histories of every workflow', () => {
   for (const workflow of [
-    'coding-mission', 'maintain-metrics', 'merge-queue', 'observation-window', 'reconcile-missions', 'reconcile-watches', 'watch',
+    'coding-mission', 'dispatch-notifications', 'effects', 'healing-mission', 'maintain-metrics', 'merge-queue', 'observation-window',
+    'reconcile-missions', 'reconcile-watches', 'watch',
   ]) {
     expect(names.some((name) => name.startsWith(workflow)), workflow).toBe(true);
   }
