@@ -51,7 +51,8 @@ export async function healingMission({ package: pack }: HealingMissionInput): Pr
 
 async function run(mission: Mission<HealingPackage>, ways: Ways, host: string): Promise<MissionEnd> {
   let context = await detect(mission);
-  const tried: string[] = [];
+  /** `playbook@resource` and why it did not help. */
+  const tried = new Map<string, string>();
   let drifts = 0;
   for (;;) {
     const { planned, considered } = await plan(mission, host, context, tried);
@@ -70,7 +71,7 @@ async function run(mission: Mission<HealingPackage>, ways: Ways, host: string): 
       continue;
     }
     mission.remember({ action: planned.playbook.id, result: attempt.reason });
-    tried.push(`${planned.candidate.playbook_id}@${planned.candidate.resource_id}`);
+    tried.set(`${planned.candidate.playbook_id}@${planned.candidate.resource_id}`, attempt.reason);
   }
 }
 
@@ -90,7 +91,7 @@ async function detect(mission: Mission<HealingPackage>): Promise<HealingContext>
 
 /** Stage 2. */
 async function plan(
-  mission: Mission<HealingPackage>, host: string, context: HealingContext, tried: readonly string[],
+  mission: Mission<HealingPackage>, host: string, context: HealingContext, tried: ReadonlyMap<string, string>,
 ): Promise<{ planned: PlannedAs | null; considered: Considered[] }> {
   return mission.stage('plan', async () => {
     const { planned, considered } = await planHealing(mission.package, host, context, tried);
@@ -128,14 +129,14 @@ async function approve(
 }
 
 /** No playbook, or none that may: what each of them said is what a person needs to know. */
-async function nothingToDo(mission: Mission<HealingPackage>, considered: readonly Considered[], tried: readonly string[]): Promise<MissionEnd> {
+async function nothingToDo(mission: Mission<HealingPackage>, considered: readonly Considered[], tried: ReadonlyMap<string, string>): Promise<MissionEnd> {
   const reason = reasonsOf(considered);
   if (mission.package.healing.dry_run) return skipRest(mission, 'execute', { status: 'resolved', outcome: 'completed', reason: `dry run: nothing would be done: ${reason}` });
   const healthy = considered.find(({ decline }) => decline?.decline === 'healthy');
-  if (healthy !== undefined && tried.length === 0) {
+  if (healthy !== undefined && tried.size === 0) {
     return skipRest(mission, 'execute', { status: 'resolved', outcome: 'completed', reason: `nothing to heal: ${healthy.reason}` });
   }
-  return skipRest(mission, 'execute', await escalate(mission, 'healing_escalation', reason, tried.length === 0 ? 'failed' : 'ineffective'));
+  return skipRest(mission, 'execute', await escalate(mission, 'healing_escalation', reason, tried.size === 0 ? 'failed' : 'ineffective'));
 }
 
 const inWords = ({ playbook_id, resource_id, chosen, reason }: Considered): string => `${playbook_id} on ${resource_id}: ${chosen ? 'chosen' : reason}`;

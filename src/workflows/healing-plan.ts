@@ -34,10 +34,10 @@ export interface Planning { planned: Planned | null; considered: Considered[] }
 /**
  * The first playbook, in the order of the bindings, that matches the symptom, may run now and knows what to do. One that has
  * not helped here hands over to the next rung of its ladder.
- * @param tried playbooks that did not help in this mission
+ * @param tried playbooks that did not help in this mission, and why
  */
 export async function planHealing(
-  pack: HealingPackage, host_queue: string, context: HealingContext, tried: readonly string[],
+  pack: HealingPackage, host_queue: string, context: HealingContext, tried: ReadonlyMap<string, string>,
 ): Promise<Planning> {
   const considered: Considered[] = [];
   const rungs = new Set<string>();
@@ -53,8 +53,9 @@ export async function planHealing(
       consider(candidate, asked === null ? `is for ${playbook.match.symptoms.join(', ')}` : `${asked} was asked for`);
       continue;
     }
-    if (tried.includes(`${candidate.playbook_id}@${candidate.resource_id}`)) {
-      consider(candidate, 'did not help in this mission');
+    const failed = tried.get(`${candidate.playbook_id}@${candidate.resource_id}`);
+    if (failed !== undefined) {
+      consider(candidate, `did not help in this mission: ${failed}`);
       nextRung(playbook);
       continue;
     }

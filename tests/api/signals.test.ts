@@ -140,9 +140,12 @@ describe('refused, and nothing is kept', () => {
     await refused(() => webhook('unset', symptom, { time: 1, signature: signatureOf('', 1, JSON.stringify(symptom)) }), 401, 'SIGNATURE_INVALID');
   });
 
-  test('no signature: a key is asked for, and is not enough', async () => {
+  test('no signature: a key does as well, of somebody who may; that is what Alertmanager and Grafana can send', async () => {
     await refused(() => call(system.url, '/mission-control/signals/prometheus', { json: good }), 401, 'AUTH_REQUIRED');
-    await refused(() => call(system.url, '/mission-control/signals/prometheus', { json: good, key: keys.get('admin')! }), 401, 'SIGNATURE_REQUIRED');
+    await refused(() => call(system.url, '/mission-control/signals/prometheus', { json: good, key: keys.get('viewer')! }), 403, 'FORBIDDEN');
+    await refused(() => call(system.url, '/mission-control/signals/nobody', { json: good, key: keys.get('admin')! }), 404, 'SOURCE_NOT_FOUND');
+    await refused(() => call(system.url, '/mission-control/signals/prometheus', { json: {}, key: keys.get('admin')! }), 400, 'INVALID_REQUEST');
+    expect(await call(system.url, '/mission-control/signals/prometheus', { json: good, key: keys.get('operator')! })).toMatchObject({ status: 202, body: { accepted: 1 } });
     await refused(() => call(system.url, '/mission-control/signals/nobody', { json: good, key: keys.get('admin')! }), 404, 'SOURCE_NOT_FOUND');
   });
 

@@ -41,25 +41,25 @@ export const signalRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app
   });
 
   app.post('/signals/:source', {
-    // Signed messages need no key; one without a signature is asked for it, whoever sends it.
+    // Signed messages need no key; one without a signature needs it: Alertmanager and Grafana send a bearer token, and cannot sign.
     config: { permission: 'signal:write', provenBy: signatureHeader }, bodyLimit: maxSignalBytes,
     preParsing: async (request, _reply, payload) =>
       (request.headers[signatureHeader] === undefined ? payload : proveSignature(deps, request, payload)),
     schema: {
-      tags, summary: 'Signed webhook of a source of config/signals.yaml', params: z.strictObject({ source: idText }),
-      description: `Signed by the header \`${signatureHeader}: t=<unix seconds>,v1=<hex hmac-sha256 of "t.body">\`, good for 5 minutes and once. The body has the form of the source's kind.`,
+      tags, summary: 'Webhook of a source of config/signals.yaml: signed, or with a key', params: z.strictObject({ source: idText }),
+      description: `Signed by the header \`${signatureHeader}: t=<unix seconds>,v1=<hex hmac-sha256 of "t.body">\`, good for 5 minutes and once; without it, an API key is needed. The body has the form of the source's kind.`,
       body: z.unknown(), response: answers(202, takenSchema),
     },
   }, async (request, reply) => {
     const { webhook } = request;
-    if (webhook === null) {
-      const { source } = request.params;
-      if ((await findSignalSource(deps.config.configFolder, source)) === undefined) throw new Problem(404, 'SOURCE_NOT_FOUND', `config/signals.yaml names no source ${source}`);
-      throw new Problem(401, 'SIGNATURE_REQUIRED', `sign the message: ${signatureHeader}`, [{ path: signatureHeader, message: 'missing' }]);
-    }
     reply.code(202);
-    const { source, signature_digest } = webhook;
-    return take(signalsOf(source, request.body), { id: source.source_id, source }, signature_digest);
+    if (webhook !== null) {
+      const { source, signature_digest } = webhook;
+      return take(signalsOf(source, request.body), { id: source.source_id, source }, signature_digest);
+    }
+    const source = await findSignalSource(deps.config.configFolder, request.params.source);
+    if (source === undefined) throw new Problem(404, 'SOURCE_NOT_FOUND', `config/signals.yaml names no source ${request.params.source}`);
+    return take(signalsOf(source, request.body), { id: request.principal.id, source }, null);
   });
 };
 
