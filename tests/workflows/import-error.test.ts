@@ -1,4 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { makeNpmProject } from '../support/packages.ts';
@@ -40,4 +41,17 @@ test('an install that costs another package its compiled part is taken back, and
   expect(ended).toMatchObject({ status: 'escalated', outcome: 'ineffective' });
   expect(statSync(npm.module()).ino).toBe(was);
   expect(existsSync(npm.module('addon', 'addon.node'))).toBe(true);
+}, 90_000);
+
+test('a package that nobody declared is never installed: the registry is not even asked, and a person is told', async () => {
+  writeFileSync(join(npm.project, 'main.js'), "require('never-declared');\n");
+  const asked = npm.registry.asked.length;
+  const ended = await heal('app');
+  expect(ended).toMatchObject({ status: 'escalated', outcome: 'failed' });
+  expect(ended.ended_reason).toContain('UNDECLARED_PACKAGE');
+  expect(ended.ended_reason).toContain('never-declared');
+  expect(await system.capa(ended.capa_id!)).toMatchObject({ source: 'healing_escalation' });
+  expect(system.stage(ended, 'execute')).toMatchObject({ status: 'skipped' });
+  expect(npm.registry.asked).toHaveLength(asked);
+  expect(existsSync(npm.module('never-declared'))).toBe(false);
 }, 90_000);
