@@ -56,6 +56,8 @@ export const permissions = {
   'capa:decide': ['approver', 'admin'],
   'finding:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'finding:silence': ['operator', 'admin'],
+  'ledger:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
+  'ledger:redact': ['admin'],
   'signal:write': ['operator', 'admin', 'agent'],
   'key:manage': ['admin'],
 } as const satisfies Record<string, readonly Role[]>;

@@ -16,6 +16,7 @@ export const eventTypes = [
   'capa.opened', 'capa.recurred', 'capa.edited', 'capa.transitioned', 'capa.overdue', 'capa.effectiveness_measured',
   'notification.delivered', 'notification.failed', 'notification.test_requested',
   'repository.registered', 'metric.defined', 'key.added', 'key.revoked', 'signing_key.added',
+  'log_key.added', 'payload.redacted',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
@@ -34,6 +35,8 @@ export interface NewEvent {
   subject: EventSubject;
   payload: Record<string, unknown>;
   idempotency_key: string;
+  /** What it points at: `sha256:<hex>` of an artefact, `git:<commit>`. Sealed with the record; nothing when left out. */
+  links?: readonly string[];
 }
 
 /** An event as stored. `ts` is RFC 3339 UTC. */
@@ -41,6 +44,15 @@ export interface StoredEvent extends NewEvent {
   event_id: string;
   ts: string;
   payload_digest: string;
+  links: readonly string[];
+}
+
+/** An event in its place in the ledger: `seq` counts from 1 without gaps and is the cursor of every reader. */
+export interface SealedEvent extends StoredEvent {
+  seq: number;
+  sealed_at: string;
+  /** Of the payload or of the mission it is about; for filters, not part of the record. */
+  subsystem_id: string | null;
 }
 
 export const noSubject: EventSubject = { mission_id: null, workflow_id: null, run_id: null, stage: null, attempt: null };

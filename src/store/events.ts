@@ -45,7 +45,7 @@ export async function insertEvents(query: Query, events: readonly NewEvent[]): P
     return {
       event_id: uuidv7(), type: event.type, actor: event.actor, ...event.subject,
       salt, payload, payload_digest: saltedDigest(salt, payload),
-      idempotency_key: event.idempotency_key,
+      idempotency_key: event.idempotency_key, links: event.links ?? [],
     };
   });
   // One statement for any number of events: the payload row follows only where the event row was new.
@@ -53,10 +53,11 @@ export async function insertEvents(query: Query, events: readonly NewEvent[]): P
     `WITH input AS (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(
          event_id uuid, type text, actor jsonb, mission_id text, workflow_id text, run_id text, stage text,
-         attempt integer, salt text, payload jsonb, payload_digest text, idempotency_key text)
+         attempt integer, salt text, payload jsonb, payload_digest text, idempotency_key text,
+         links jsonb)
      ), fresh AS (
-       INSERT INTO events (event_id, type, actor, mission_id, workflow_id, run_id, stage, attempt, payload_digest, idempotency_key)
-       SELECT event_id, type, actor, mission_id, workflow_id, run_id, stage, attempt, payload_digest, idempotency_key FROM input
+       INSERT INTO events (event_id, type, actor, mission_id, workflow_id, run_id, stage, attempt, payload_digest, idempotency_key, links)
+       SELECT event_id, type, actor, mission_id, workflow_id, run_id, stage, attempt, payload_digest, idempotency_key, links FROM input
        ON CONFLICT (idempotency_key) DO NOTHING
        RETURNING event_id, idempotency_key
      ), payloads AS (
@@ -71,12 +72,17 @@ export async function insertEvents(query: Query, events: readonly NewEvent[]): P
 /** A mission's events in the order they were written. */
 export async function timelineOf(query: Query, missionId: string, limit: number): Promise<StoredEvent[]> {
   const rows = await query<StoredEventRow>(
-    `SELECT e.event_id, e.ts, e.type, e.actor, e.mission_id, e.workflow_id, e.run_id, e.stage, e.attempt,
-            e.payload_digest, e.idempotency_key, p.payload
+    `SELECT ${eventColumns}
        FROM events e JOIN event_payloads p USING (event_id)
       WHERE e.mission_id = $1 ORDER BY e.ts, e.event_id LIMIT $2`, [missionId, limit]);
-  return rows.map(({ mission_id, workflow_id, run_id, stage, attempt, ...event }) =>
-    ({ ...event, subject: { mission_id, workflow_id, run_id, stage, attempt } }));
+  return rows.map(eventOf);
 }
 
-type StoredEventRow = Omit<StoredEvent, 'subject'> & StoredEvent['subject'];
+/** Columns of `events e` and `event_payloads p`; a payload that was redacted says only that. */
+export const eventColumns = `e.event_id, e.ts, e.type, e.actor, e.mission_id, e.workflow_id, e.run_id, e.stage, e.attempt,
+            e.payload_digest, e.idempotency_key, e.links, coalesce(p.payload, '{"redacted": true}') AS payload`;
+
+export type StoredEventRow = Omit<StoredEvent, 'subject'> & StoredEvent['subject'];
+
+export const eventOf = <Row extends StoredEventRow>({ mission_id, workflow_id, run_id, stage, attempt, ...event }: Row) =>
+  ({ ...event, subject: { mission_id, workflow_id, run_id, stage, attempt } });

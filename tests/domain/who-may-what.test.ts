@@ -33,6 +33,8 @@ const table = `
   finding:read       y      y        y        y     y
   finding:silence    .      y        .        y     .
   signal:write       .      y        .        y     y
+  ledger:read        y      y        y        y     y
+  ledger:redact      .      .        .        y     .
   key:manage         .      .        .        y     .`;
 const [header = [], ...rows] = table.trim().split('\n').map((line) => line.trim().split(/\s+/));
 const all = Object.keys(permissions) as Permission[];
