@@ -15,6 +15,7 @@ const environmentSchema = z.object({
   MISSION_CONTROL_REPO_ROOTS: rootList,
   MISSION_CONTROL_CONFIG: z.string().min(1).optional(),
   MISSION_CONTROL_ARTIFACTS: z.string().min(1).optional(),
+  MISSION_CONTROL_LEDGER_KEY: z.string().min(1).optional(),
   MISSION_CONTROL_ENVIRONMENT: z.string().min(1).max(200).default('development'),
   MISSION_CONTROL_CORS_ORIGINS: commaList,
   MISSION_CONTROL_ALLOW_PLAIN_HTTP: z.enum(['yes', 'no']).default('no'),
@@ -38,6 +39,8 @@ export interface Config {
   readonly repoRoots: readonly string[];
   readonly configFolder: string;
   readonly artifacts: string;
+  /** Private key of the ledger, PEM; the hosts of one system share it. */
+  readonly ledgerKey: string;
   readonly environment: string;
   readonly corsOrigins: readonly string[];
   readonly allowPlainHttp: boolean;
@@ -73,6 +76,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     repoRoots: Object.freeze([...env.MISSION_CONTROL_REPO_ROOTS, join(home, 'repositories')]),
     configFolder: resolve(env.MISSION_CONTROL_CONFIG ?? join(projectRoot, 'config')),
     artifacts: resolve(env.MISSION_CONTROL_ARTIFACTS ?? join(home, 'artifacts')),
+    ledgerKey: resolve(env.MISSION_CONTROL_LEDGER_KEY ?? join(home, 'keys', 'ledger.pem')),
     environment: env.MISSION_CONTROL_ENVIRONMENT,
     corsOrigins: Object.freeze(env.MISSION_CONTROL_CORS_ORIGINS),
     allowPlainHttp: env.MISSION_CONTROL_ALLOW_PLAIN_HTTP === 'yes',

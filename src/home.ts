@@ -49,6 +49,16 @@ async function readSecret(path: string): Promise<string | undefined> {
   }
 }
 
+export interface LedgerPaths {
+  /** Published checkpoints, one JSON object a line. */
+  checkpoints: string;
+  /** Bare repository with the same in a ref. */
+  repository: string;
+}
+
+export const ledgerPaths = (home: string): LedgerPaths =>
+  ({ checkpoints: join(home, 'ledger', 'checkpoints.jsonl'), repository: join(home, 'ledger', 'checkpoints.git') });
+
 /** Names this host's checkouts; from a file, because host names change and data directories move. */
 export const hostIdOf = (home: string): Promise<string> =>
   fileOnce(join(home, 'host-id'), () => randomBytes(6).toString('hex'));

@@ -16,7 +16,7 @@ export const ownSubsystems: readonly OwnSubsystem[] = [
   own('worker', 'Worker', ['postgres', 'temporal']),
   own('temporal', 'Temporal'),
   own('postgres', 'PostgreSQL'),
-  own('sealer', 'Ledger sealer', ['postgres'], 'there is no sealer yet'),
+  own('sealer', 'Ledger sealer', ['postgres']),
   own('event_stream', 'Live event stream', ['postgres'], 'there is no event stream yet'),
   own('artifact_store', 'Artefact store'),
   own('workspaces', 'Workspaces'),
@@ -34,5 +34,5 @@ export const ownIntervalSeconds = 15;
 export const ownProbe = 'self';
 
 /** Parts that the worker measures; the api measures those of the others that answer it directly. */
-export const watchedOwnParts = ['worker', 'temporal', 'postgres', 'artifact_store', 'workspaces', 'scheduler', 'merge_queues', 'metric_sources', 'governance'] as const;
+export const watchedOwnParts = ['worker', 'temporal', 'postgres', 'sealer', 'artifact_store', 'workspaces', 'scheduler', 'merge_queues', 'metric_sources', 'governance'] as const;
 export type WatchedOwnPart = (typeof watchedOwnParts)[number];

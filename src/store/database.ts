@@ -28,6 +28,10 @@ const types: pg.CustomTypesConfig = {
   }) as pg.CustomTypesConfig['getTypeParser'],
 };
 
+/** A connection of its own, not yet open: for advisory locks and LISTEN, which belong to one connection. */
+export const connectionTo = (url: string, name: string): pg.Client =>
+  new pg.Client({ connectionString: url, types, connectionTimeoutMillis: 2_000, keepAlive: true, application_name: name });
+
 export function createDatabase(url: string, logger: Logger, size = 10): Database {
   const limits = { max: size, connectionTimeoutMillis: 3_000, idleTimeoutMillis: 30_000 };
   const pool = new pg.Pool({ connectionString: url, types, ...limits });

@@ -35,9 +35,10 @@ export async function latestSeq(query: Query): Promise<number> {
   return row!.seq;
 }
 
-/** Events that wait for the sealer, and since when the oldest does. */
-export async function backlog(query: Query): Promise<{ unsealed: number; oldest: string | null }> {
-  const [row] = await query<{ unsealed: number; oldest: string | null }>(
-    'SELECT count(*) AS unsealed, min(e.ts) AS oldest FROM unsealed JOIN events e USING (event_id)');
+/** Events that wait for the sealer, and how long the oldest has. */
+export async function backlog(query: Query): Promise<{ unsealed: number; waiting_ms: number | null }> {
+  const [row] = await query<{ unsealed: number; waiting_ms: number | null }>(
+    `SELECT count(*) AS unsealed, (extract(epoch FROM clock_timestamp() - min(e.ts)) * 1000)::float8 AS waiting_ms
+       FROM unsealed JOIN events e USING (event_id)`);
   return row!;
 }

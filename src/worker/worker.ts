@@ -14,6 +14,7 @@ import { createArtifacts } from '../store/artifacts.ts';
 import { createCatalog } from '../store/catalog.ts';
 import { createDatabase } from '../store/database.ts';
 import { announceWorker } from '../store/presence.ts';
+import { startLedger } from './ledger.ts';
 import { ensureSchedule } from './schedules.ts';
 import { failUnfinished, rememberRunning } from './unfinished.ts';
 
@@ -68,6 +69,7 @@ export async function startWorker(
   await ensureSchedule(temporal, 'dispatch-notifications', 'dispatchNotifications', '5s');
   await ensureSchedule(temporal, 'maintain-metrics', 'maintainMetrics', '1h', '1h');
   const presence = announceWorker(databaseUrl, logger);
+  const ledger = await startLedger(config, databaseUrl, git, logger);
 
   const stop = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -77,6 +79,8 @@ export async function startWorker(
       await Promise.all(workers.map((worker) => worker.run().finally(stop)));
     } finally {
       await presence.release();
+      // After the last activity, so that what it wrote is sealed by the one who goes.
+      await ledger.stop();
       await Promise.allSettled([connection.close(), temporal.connection.close(), database.close()]);
     }
   };

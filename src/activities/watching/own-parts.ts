@@ -4,6 +4,7 @@ import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WatchedOwnPart } from '../../domain/own-subsystems.ts';
 import { openFindings } from '../../store/finding-list.ts';
+import { backlog } from '../../store/ledger.ts';
 import { readPolicy } from '../../store/policy.ts';
 import { workersAlive } from '../../store/presence.ts';
 import { readSubsystems } from '../../store/subsystems.ts';
@@ -33,6 +34,7 @@ export async function ownPart(part: WatchedOwnPart, deps: ActivityDeps): Promise
       // One that measures this is alive, whatever it hears of itself.
       return alive > 0 ? well(alive) : unknown('no worker announces itself');
     }
+    case 'sealer': return sealer(deps);
     case 'artifact_store': return writable(deps.config.artifacts);
     case 'workspaces': return free(deps.config.home);
     case 'scheduler': return scheduler(deps);
@@ -53,6 +55,17 @@ export async function ownPart(part: WatchedOwnPart, deps: ActivityDeps): Promise
       return well();
     }
   }
+}
+
+/** An event is sealed within milliseconds; one that waits this long tells that nobody seals. */
+const sealingLateMs = 10_000;
+
+async function sealer({ database }: ActivityDeps): Promise<Found> {
+  const { unsealed, waiting_ms } = await backlog(database.query);
+  if (waiting_ms === null) return well(0);
+  const said = `${unsealed} events wait to be sealed, the oldest for ${Math.round(waiting_ms / 1_000)} s`;
+  if (waiting_ms <= sealingLateMs) return well(waiting_ms);
+  return failing(`${said}; the worker's log says why (ledger.sealer_stopped)`, null, waiting_ms);
 }
 
 async function writable(folder: string): Promise<Found> {
