@@ -4,7 +4,7 @@ import type { Actor } from './actor.ts';
 export const eventTypes = [
   'mission.created', 'mission.execute_requested', 'mission.started', 'mission.status_changed', 'mission.waiting',
   'mission.wait_ended', 'mission.paused', 'mission.resumed', 'mission.abort_requested', 'mission.retried',
-  'stage.started', 'stage.ended',
+  'stage.started', 'stage.ended', 'tests.passed',
   'approval.requested', 'approval.decided', 'approval.automatic', 'approval.expired', 'approval.carried',
   'merge.landed', 'merge.reverted', 'merge.refused', 'merge.violation', 'queue.frozen',
   'observation.decided', 'observation.ended', 'observation.confounded', 'observation.detector_blind',
@@ -35,8 +35,6 @@ export interface NewEvent {
   subject: EventSubject;
   payload: Record<string, unknown>;
   idempotency_key: string;
-  /** What it points at: `sha256:<hex>` of an artefact, `git:<commit>`. Sealed with the record; nothing when left out. */
-  links?: readonly string[];
 }
 
 /** An event as stored. `ts` is RFC 3339 UTC. */
@@ -44,6 +42,7 @@ export interface StoredEvent extends NewEvent {
   event_id: string;
   ts: string;
   payload_digest: string;
+  /** What it points at: `sha256:<hex>` of an artefact, `git:<commit>`. Sealed with the record. */
   links: readonly string[];
 }
 
@@ -56,3 +55,12 @@ export interface SealedEvent extends StoredEvent {
 }
 
 export const noSubject: EventSubject = { mission_id: null, workflow_id: null, run_id: null, stage: null, attempt: null };
+
+/** What a payload points at, so that the record still says it when the payload is redacted. */
+export function linksOf(payload: Record<string, unknown>): string[] {
+  const evidence = Array.isArray(payload['evidence']) ? payload['evidence'] as { sha256?: unknown }[] : [];
+  return [
+    ...evidence.flatMap((item) => (typeof item?.sha256 === 'string' ? [`sha256:${item.sha256}`] : [])),
+    ...(typeof payload['commit'] === 'string' ? [`git:${payload['commit']}`] : []),
+  ];
+}

@@ -21,6 +21,8 @@ export interface Verifier {
 export interface Signer extends Verifier {
   /** Signature line of a note's text. */
   sign(text: string): string;
+  /** Ed25519 over any bytes, for formats that say themselves what they are. */
+  signBytes(bytes: Buffer): Buffer;
 }
 
 function verifierOf(name: string, raw: Buffer): Verifier {
@@ -48,6 +50,7 @@ export function createSigner(name: string, pem: string): Signer {
   const verifier = verifierOf(name, publicBytes(pem));
   return {
     ...verifier,
+    signBytes: (bytes) => sign(null, bytes, secret),
     sign(text) {
       const signature = Buffer.concat([Buffer.from(verifier.key_id, 'hex'), sign(null, Buffer.from(text), secret)]);
       return `— ${name} ${signature.toString('base64')}\n`;

@@ -1,6 +1,6 @@
 /** Events: written in the transaction of the state change they tell of, read as a mission's timeline. */
 import { randomBytes } from 'node:crypto';
-import type { NewEvent, StoredEvent } from '../domain/event.ts';
+import { linksOf, type NewEvent, type StoredEvent } from '../domain/event.ts';
 import { newSalt, saltedDigest } from '../ledger/canonical.ts';
 import type { Query } from './database.ts';
 import { storable, toJson } from './json.ts';
@@ -45,7 +45,7 @@ export async function insertEvents(query: Query, events: readonly NewEvent[]): P
     return {
       event_id: uuidv7(), type: event.type, actor: event.actor, ...event.subject,
       salt, payload, payload_digest: saltedDigest(salt, payload),
-      idempotency_key: event.idempotency_key, links: event.links ?? [],
+      idempotency_key: event.idempotency_key, links: linksOf(payload),
     };
   });
   // One statement for any number of events: the payload row follows only where the event row was new.

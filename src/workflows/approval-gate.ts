@@ -61,7 +61,7 @@ export function openApprovalGate(mission: Mission<MissionPackage>): ApprovalGate
           requested_at: new Date().toISOString(), deadline: new Date(Date.now() + deadline_minutes * 60_000).toISOString(),
         };
         mission.saveApproval(approval);
-        mission.note('approval.requested', { approval_id: approval.approval_id, digests, required, rules });
+        mission.note('approval.requested', { approval_id: approval.approval_id, digests, required, rules, not_by: authors });
       }
       const current = approval;
       const outcome = await mission.wait({

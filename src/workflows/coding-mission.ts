@@ -144,10 +144,11 @@ async function mergeProven(
   });
   if (result?.kind === 'landed') {
     mission.change({ status: 'observing', landed_commit: result.commit, landed_tree: result.tree });
+    if (result.tested) mission.note('tests.passed', { tree: result.tree, commit: result.commit });
+    if (result.carried) mission.note('approval.carried', { from_tree: proven.candidate.tree, to_tree: result.tree });
     mission.note('merge.landed', {
       commit: result.commit, tree: result.tree, parents: result.parents, carried: result.carried, tested_again: result.tested,
     });
-    if (result.carried) mission.note('approval.carried', { from_tree: proven.candidate.tree, to_tree: result.tree });
     return result;
   }
   const reason = landingOutcome(result!).reason ?? 'not landed';

@@ -133,6 +133,7 @@ async function prove(
     ? noTestCommand()
     : onHost(host).runTests({ ...work(attempt), candidate, setup, test, must_pass_tests: pack.acceptance_criteria.must_pass_tests }));
   if (tests.outcome === 'failed') return `run_tests: ${tests.reason}`;
+  mission.note('tests.passed', { tree: candidate.tree, commit: candidate.commit });
 
   const stress = await mission.stage('stress_tests', (attempt) => onHost(host).stressTests({
     ...work(attempt), candidate, setup, stress: commands.stress ?? null, thresholds: stress_thresholds,
