@@ -1,6 +1,7 @@
 /** The api: the visible list of plugins and routes. Tests call it too. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
@@ -26,6 +27,7 @@ import { notificationRoutes } from './routes/notifications.ts';
 import { observationRoutes } from './routes/observation.ts';
 import { registryRoutes } from './routes/registry.ts';
 import { healingRoutes } from './routes/healing.ts';
+import { sessionRoutes } from './routes/session.ts';
 import { signalRoutes } from './routes/signals.ts';
 import { healthRoutes, statusRoutes } from './routes/status.ts';
 import { subsystemRoutes } from './routes/subsystems.ts';
@@ -58,6 +60,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     strictTransportSecurity: false,
   });
   if (deps.config.corsOrigins.length > 0) await app.register(cors, { origin: [...deps.config.corsOrigins] });
+  await app.register(cookie);
   await app.register(rateLimit, {
     // By the key that was proved, never by the one that was claimed: whoever has none shares the address's smaller allowance.
     keyGenerator: (request) => request.principal?.key_id ?? request.ip,
@@ -86,6 +89,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.get('/openapi.json', { config: { permission: 'public' }, schema: { hide: true } }, async () => app.swagger());
   await app.register(healthRoutes(deps));
   await app.register(async (scope) => {
+    await scope.register(sessionRoutes(deps));
     await scope.register(statusRoutes(deps));
     await scope.register(subsystemRoutes(deps));
     await scope.register(findingRoutes(deps));

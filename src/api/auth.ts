@@ -2,8 +2,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { holds, permissions, type Permission, type Principal } from '../domain/actor.ts';
 import { authenticate } from '../store/keys.ts';
+import { findSession, type Session } from '../store/sessions.ts';
 import type { ApiDeps } from './context.ts';
 import { Problem } from './problem.ts';
+import { requireOwnPage, sessionTokenOf } from './session-cookie.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -15,11 +17,14 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Null until the caller has proved a key, and on public routes. */
     principal: Principal;
+    /** The browser session that spoke for the key; null when the key itself was sent. */
+    session: Session | null;
   }
 }
 
 export function registerAuth(app: FastifyInstance, { database, pepper }: Pick<ApiDeps, 'database' | 'pepper'>): void {
   app.decorateRequest('principal', null as unknown as Principal);
+  app.decorateRequest('session', null);
   app.addHook('onRoute', (route) => {
     if (route.config?.permission === undefined) throw new Error(`${String(route.method)} ${route.url} names no permission`);
     if (route.config.permission === 'public') return;
@@ -37,7 +42,7 @@ export function registerAuth(app: FastifyInstance, { database, pepper }: Pick<Ap
     const { provenBy } = request.routeOptions.config;
     if (provenBy !== undefined && request.headers[provenBy] !== undefined && request.headers.authorization === undefined) return;
     try {
-      request.principal = await principalOf(request, database, pepper);
+      await signIn(request, database, pepper);
     } catch (error) {
       // A database that is down proves nothing about the caller.
       if (!(error instanceof Problem)) throw error;
@@ -55,16 +60,28 @@ export function registerAuth(app: FastifyInstance, { database, pepper }: Pick<Ap
 const tooMany = (seconds: number): Problem =>
   new Problem(429, 'RATE_LIMITED', `too many requests without a valid key; try again in ${seconds} s`, [], { 'retry-after': String(seconds) });
 
-async function principalOf(request: FastifyRequest, database: ApiDeps['database'], pepper: Buffer): Promise<Principal> {
-  const header = request.headers.authorization;
-  const challenge = { 'www-authenticate': 'Bearer' };
-  if (header === undefined) {
+const challenge = { 'www-authenticate': 'Bearer' };
+
+/** A header says more than a cookie, which browsers add by themselves. */
+async function signIn(request: FastifyRequest, database: ApiDeps['database'], pepper: Buffer): Promise<void> {
+  const { authorization } = request.headers;
+  const token = sessionTokenOf(request);
+  if (authorization === undefined && token === undefined) {
     throw new Problem(401, 'AUTH_REQUIRED', 'send an API key: Authorization: Bearer mck_…', [], challenge);
   }
-  const key = /^Bearer (\w{1,200})$/i.exec(header)?.[1];
+  if (authorization === undefined) return signInByCookie(request, token!, database, pepper);
+  const key = /^Bearer (\w{1,200})$/i.exec(authorization)?.[1];
   const principal = key === undefined ? undefined : await authenticate(database, pepper, key);
   if (principal === undefined) {
     throw new Problem(401, 'KEY_INVALID', 'the API key is unknown, expired or revoked', [], challenge);
   }
-  return principal;
+  request.principal = principal;
+}
+
+async function signInByCookie(request: FastifyRequest, token: string, database: ApiDeps['database'], pepper: Buffer): Promise<void> {
+  const found = await findSession(database.query, pepper, token);
+  if (found === undefined) throw new Problem(401, 'SESSION_ENDED', 'the session has ended, or its API key has; sign in again', [], challenge);
+  requireOwnPage(request);
+  request.principal = found.principal;
+  request.session = found.session;
 }

@@ -59,9 +59,14 @@ export const permissions = {
   'ledger:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'ledger:redact': ['admin'],
   'signal:write': ['operator', 'admin', 'agent'],
+  'session:own': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'key:manage': ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 export type Permission = keyof typeof permissions;
 
 export const holds = (role: Role, permission: Permission): boolean =>
   (permissions[permission] as readonly Role[]).includes(role);
+
+/** What a caller may do, for pages that show nobody a button that would be refused. */
+export const permissionsOf = ({ role }: Principal): Permission[] =>
+  (Object.keys(permissions) as Permission[]).filter((permission) => holds(role, permission));

@@ -15,7 +15,7 @@ export const eventTypes = [
   'healing.ineffective', 'playbook.quarantined', 'playbook.released',
   'capa.opened', 'capa.recurred', 'capa.edited', 'capa.transitioned', 'capa.overdue', 'capa.effectiveness_measured',
   'notification.delivered', 'notification.failed', 'notification.test_requested',
-  'repository.registered', 'metric.defined', 'key.added', 'key.revoked', 'signing_key.added',
+  'repository.registered', 'metric.defined', 'key.added', 'key.revoked', 'session.started', 'session.ended', 'signing_key.added',
   'log_key.added', 'payload.redacted',
 ] as const;
 export type EventType = (typeof eventTypes)[number];

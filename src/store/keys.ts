@@ -91,6 +91,11 @@ export async function listKeys(database: Database): Promise<KeyRecord[]> {
   return rows.map(fromRow);
 }
 
+export async function keyById(database: Database, keyId: string): Promise<KeyRecord | undefined> {
+  const row = await database.registry.api_keys.findUnique({ where: { key_id: keyId } });
+  return row === null ? undefined : fromRow(row);
+}
+
 /** @returns undefined when there is no such key; revoking twice keeps the first time */
 export async function revokeKey(database: Database, keyId: string, actor: Actor): Promise<KeyRecord | undefined> {
   return database.registry.$transaction(async (tx) => {

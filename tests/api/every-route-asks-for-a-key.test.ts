@@ -53,8 +53,10 @@ test('the public routes are these and no others', () => {
   expect(routes.length).toBeGreaterThan(50);
 });
 
-test('public routes answer without a key, and only reading is public', async () => {
-  for (const route of routes.filter(isPublic)) {
+test('public routes answer without a key, and only reading and signing in are public', async () => {
+  const changing = routes.filter(isPublic).filter((route) => !['GET', 'HEAD'].includes(route.method));
+  expect(changing.map(named)).toEqual(['POST /mission-control/sign-in']);
+  for (const route of routes.filter(isPublic).filter((route) => !changing.includes(route))) {
     expect(['GET', 'HEAD'], named(route)).toContain(route.method);
     // Not ready is an answer too: no worker runs here. So is "no such file" to the name that stands for any file.
     expect([200, 302, 404, 503], named(route)).toContain((await knock(route, {})).status);
@@ -73,6 +75,8 @@ describe('nobody gets in without a key that is valid now', () => {
     ['no key', 'AUTH_REQUIRED', () => ({})],
     ['a key in the query string', 'AUTH_REQUIRED', () => ({}), (role) => `?key=${good.get(role)}&authorization=Bearer%20${good.get(role)}`],
     ['a key in a cookie', 'AUTH_REQUIRED', (role) => ({ cookie: `key=${good.get(role)}` })],
+    ['a session cookie that was never given', 'SESSION_ENDED', () => ({ cookie: `mission_control_session=${'A'.repeat(43)}` })],
+    ['a key as the session cookie', 'SESSION_ENDED', (role) => ({ cookie: `mission_control_session=${good.get(role)}` })],
     ['a garbled key', 'KEY_INVALID', (role) => bearer(`${good.get(role)!.slice(0, 40)}zz`)],
     ['a key with a line of its own', 'KEY_INVALID', (role) => bearer(`${good.get(role)} x`)],
     ['a wrong checksum', 'KEY_INVALID', (role) => bearer(wrongChecksum(good.get(role)!))],
@@ -116,12 +120,14 @@ test.each(roles)('%s comes exactly as far as the permission table says', async (
       expectProblem(answer, 403, 'FORBIDDEN');
       expect(answer.text).toContain(permission);
     }
+    // The one route that needs nothing but its caller.
+    await system.db.database.query('DELETE FROM sign_in_codes');
   });
 });
 
-test('the table itself: viewers only read, agents neither steer, decide, measure, configure nor hand out keys', () => {
+test('the table itself: viewers only read and sign in, agents neither steer, decide, measure, configure nor hand out keys', () => {
   const of = (role: Role): string[] => (Object.keys(permissions) as Permission[]).filter((permission) => holds(role, permission));
-  expect(of('viewer').every((permission) => permission.endsWith(':read'))).toBe(true);
+  expect(of('viewer').every((permission) => permission.endsWith(':read') || permission === 'session:own')).toBe(true);
   for (const denied of ['mission:steer', 'mission:observe', 'approval:decide', 'repository:write', 'metric:write', 'metric:push', 'key:manage']) {
     expect(of('agent')).not.toContain(denied);
   }

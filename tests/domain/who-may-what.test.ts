@@ -35,6 +35,7 @@ const table = `
   signal:write       .      y        .        y     y
   ledger:read        y      y        y        y     y
   ledger:redact      .      .        .        y     .
+  session:own        y      y        y        y     y
   key:manage         .      .        .        y     .`;
 const [header = [], ...rows] = table.trim().split('\n').map((line) => line.trim().split(/\s+/));
 const all = Object.keys(permissions) as Permission[];
@@ -53,8 +54,8 @@ test('an agent decides on no approval, steers no mission, measures nothing and m
   expect(heldBy('agent').filter((permission) => /decide|steer|observe|metric:(push|write)|repository:write|manage/.test(permission))).toEqual([]);
 });
 
-test('a viewer changes nothing', () => {
-  expect(heldBy('viewer').every((permission) => permission.endsWith(':read'))).toBe(true);
+test('a viewer changes nothing but its own session', () => {
+  expect(heldBy('viewer').every((permission) => permission === 'session:own' || permission.endsWith(':read'))).toBe(true);
 });
 
 test('an admin may do everything, and is the only one who makes keys', () => {

@@ -1,13 +1,15 @@
 /** The launcher: provides PostgreSQL and Temporal where none are named, starts worker and api, keeps them running. */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig, type Config } from '../../config.ts';
 import { openHome } from '../../home.ts';
 import { projectRoot } from '../../project.ts';
 import { migrate } from '../../store/migrate.ts';
+import { createClient } from '../client.ts';
 import type { HealingDemo } from '../healing-demo/demo.ts';
+import { signInLink } from '../sign-in-link.ts';
 import { forgetChildren, rememberChildren, replaceFile, stopLeftovers } from './leftovers.ts';
 import { freePort, requirePort } from './ports.ts';
 import { preparePostgres } from './postgres.ts';
@@ -124,13 +126,23 @@ function createSystem(signal: AbortSignal) {
     await writing;
     say([
       '', `Mission Control is ready (${((performance.now() - started) / 1_000).toFixed(1)} s)`,
-      `  dashboard    ${apiUrl}/`,
+      ...await dashboardLines(apiUrl),
       `  API          ${apiUrl}/docs`,
       ...(temporal.uiUrl === null ? [] : [`  Temporal UI  ${temporal.uiUrl}`]),
       `  admin key    ${join(config.home, 'admin.key')}`,
       `  logs         ${join(config.home, 'logs')}`,
     ].join('\n'));
     return withPids(runFile);
+  }
+
+  /** A link that signs in, once; the plain address where the first admin key opens nothing any more. */
+  async function dashboardLines(apiUrl: string): Promise<string[]> {
+    try {
+      const key = (await readFile(join(config.home, 'admin.key'), 'utf8')).trim();
+      return [`  dashboard    ${(await signInLink(createClient(apiUrl, key))).url}`, '               (signs in once, within 10 minutes; another: missionctl open)'];
+    } catch {
+      return [`  dashboard    ${apiUrl}/`];
+    }
   }
 
   async function database(): Promise<string> {

@@ -10,6 +10,7 @@ import { keyCommand } from './commands/key.ts';
 import { metricCommand } from './commands/metric.ts';
 import { missionCommand } from './commands/mission.ts';
 import { notificationsCommand } from './commands/notifications.ts';
+import { openCommand } from './commands/open.ts';
 import { healCommand, playbookCommand } from './commands/playbook.ts';
 import { replayWindowCommand } from './commands/replay-window.ts';
 import { repositoryCommand } from './commands/repository.ts';
@@ -32,7 +33,7 @@ export function createProgram(): Command {
     .addHelpText('after', `${connectionHelp}\n${exitCodesHelp}`)
     .helpCommand(true);
   for (const command of [
-    startCommand('start'), startCommand('demo'), missionCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(),
+    startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(),
     decideCommand('approve'), decideCommand('reject'), findingsCommand(), silenceCommand(), subsystemsCommand(), healCommand(), playbookCommand(),
     capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);
