@@ -36,6 +36,12 @@ test('npm start: private files, a run file, everything answers; Ctrl-C leaves no
   expect(readFileSync(join(home, 'admin.key'), 'utf8')).toMatch(/^mck_[0-9a-f]{16}_[0-9a-f]{72}\n$/);
   expect(await answers(`${run.api_url}/`)).toBe(200);
   expect(await answers(`${run.api_url}/health/ready`)).toBe(200);
+  const link = new URL(/dashboard +(\S+)/.exec(system.output.join('\n'))?.[1] ?? '');
+  expect(link.href.startsWith(`${run.api_url}/sign-in#`)).toBe(true);
+  const signIn = await fetch(`${run.api_url}/mission-control/sign-in`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code: link.hash.slice(1) }),
+  });
+  expect(await signIn.json()).toMatchObject({ principal: { id: 'admin', role: 'admin' } });
   expect(await answers(run.temporal_ui_url!)).toBe(200);
   expect(await system.api().get('/mission-control/status')).toMatchObject({ overall_health: 'healthy', total_missions: 0 });
 
