@@ -1,8 +1,10 @@
-/** Builds everything that runs: the Prisma client, the compiled sources, the workflow bundle. `--if-stale`: only if needed. */
-import { execFileSync } from 'node:child_process';
-import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+/** Builds everything that runs: the Prisma client, the compiled sources, the workflow bundle, the dashboard. `--if-stale`: only if needed. */
+import { execFile, execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
@@ -35,6 +37,19 @@ function run(name, args, env = {}) {
   });
 }
 
+/** The web page, with every file compressed once for all who will ask for it. */
+async function buildDashboard(folder) {
+  await promisify(execFile)(process.execPath, [
+    join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', join(root, 'src', 'dashboard'), '--outDir', folder, '--logLevel', 'warn',
+  ], { cwd: root });
+  for (const name of readdirSync(join(folder, 'assets'))) {
+    const path = join(folder, 'assets', name);
+    const bytes = readFileSync(path);
+    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+    writeFileSync(`${path}.br`, brotliCompressSync(bytes));
+  }
+}
+
 if (!process.argv.includes('--if-stale') || isStale()) {
   const started = Date.now();
   console.log('building Mission Control …');
@@ -44,15 +59,19 @@ if (!process.argv.includes('--if-stale') || isStale()) {
       run(['prisma', 'build', 'index.js'], ['generate'], { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, PRISMA_HIDE_UPDATE_MESSAGE: '1' });
     }
     // Built beside and put in place at once: a system that runs from the old build keeps its files until then.
+    const dashboard = buildDashboard(join(fresh, 'dashboard'));
+    // Awaited below, after what runs meanwhile: a failure is not lost, and not unhandled until then.
+    dashboard.catch(() => undefined);
     run(['typescript', 'bin', 'tsc'], ['-p', 'tsconfig.build.json', '--outDir', fresh]);
     const { buildWorkflowBundle } = await import(pathToFileURL(join(fresh, 'worker', 'bundle.js')).href);
     await buildWorkflowBundle(join(fresh, 'workflow-bundle.js'));
+    await dashboard;
     writeFileSync(join(fresh, '.built'), '');
     rmSync(dist, { recursive: true, force: true });
     renameSync(fresh, dist);
     console.log(`built in ${((Date.now() - started) / 1000).toFixed(1)} s`);
   } catch (error) {
-    console.error(String(error.stdout ?? '').trim() || error);
+    console.error(`${error.stdout ?? ''}${error.stderr ?? ''}`.trim() || error);
     rmSync(fresh, { recursive: true, force: true });
     console.error('the build failed');
     process.exit(1);

@@ -19,6 +19,8 @@ export const migrationsFolder = join(projectRoot, 'prisma', 'migrations');
 /** Built scripts that run as processes of their own, also when the caller runs from source. */
 export const keeperScript = join(projectRoot, 'dist', 'activities', 'process', 'keeper.js');
 export const sqliteTool = join(projectRoot, 'dist', 'activities', 'sqlite', 'tool.js');
+/** The built web page. */
+export const dashboardFolder = join(projectRoot, 'dist', 'dashboard');
 export const workflowBundle = join(projectRoot, 'dist', 'workflow-bundle.js');
 export const collectGarbageScript = join(projectRoot, 'src', 'activities', 'actions', 'service', 'collect-garbage.mjs');
 const packageScripts = join(projectRoot, 'src', 'activities', 'actions', 'packages');

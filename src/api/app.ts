@@ -1,6 +1,4 @@
 /** The api: the visible list of plugins and routes. Tests call it too. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
@@ -11,11 +9,12 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
 import { maxBodyBytes } from '../domain/schema/mission-package.ts';
-import { projectRoot, version } from '../project.ts';
+import { version } from '../project.ts';
 import { registerAuth } from './auth.ts';
 import type { ApiDeps } from './context.ts';
+import { pageOrNothing, registerDashboard } from './dashboard.ts';
 import { registerJsonBody } from './json-body.ts';
-import { answerBadBytes, nothingThere, sendProblem } from './problem.ts';
+import { answerBadBytes, sendProblem } from './problem.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
 import { capaRoutes } from './routes/capa.ts';
@@ -55,7 +54,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
 
   await app.register(helmet, {
     contentSecurityPolicy: {
-      directives: { defaultSrc: ["'self'"], scriptSrc: ["'self'", "'unsafe-inline'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'], fontSrc: ["'self'", 'data:'], upgradeInsecureRequests: null },
+      directives: { defaultSrc: ["'self'"], scriptSrc: ["'self'"], styleSrc: ["'self'"], imgSrc: ["'self'", 'data:'], fontSrc: ["'self'"], upgradeInsecureRequests: null },
     },
     strictTransportSecurity: false,
   });
@@ -68,7 +67,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     timeWindow: '1 minute',
     allowList: (request) => request.url === '/health/live' || request.url === '/health/ready',
   });
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, nothingThere);
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, pageOrNothing);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -77,15 +76,15 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     },
     transform: jsonSchemaTransform,
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { deepLinking: true, tryItOutEnabled: false } });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs', uiConfig: { deepLinking: true, tryItOutEnabled: false },
+    // Swagger's own page styles itself inline; ours may not.
+    transformStaticCSP: (policy) => policy.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'").replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
+  });
   // Everything after this line names its permission; the pages before it are public.
   registerAuth(app, deps);
 
-  const { uiUrl } = deps.config.temporal;
-  const placeholder = (await readFile(join(projectRoot, 'src', 'api', 'index.html'), 'utf8'))
-    .replace(/.*\{\{temporal_ui\}\}.*\n/, (line) => (uiUrl === undefined ? '' : line.replaceAll('{{temporal_ui}}', () => uiUrl)));
-  app.get('/', { config: { permission: 'public' }, schema: { hide: true } }, async (_request, reply) =>
-    reply.type('text/html; charset=utf-8').serializer((text: unknown) => text as string).send(placeholder));
+  await registerDashboard(app);
   app.get('/openapi.json', { config: { permission: 'public' }, schema: { hide: true } }, async () => app.swagger());
   await app.register(healthRoutes(deps));
   await app.register(async (scope) => {

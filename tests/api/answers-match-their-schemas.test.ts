@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { problemSchema } from '../../src/api/problem.ts';
 import { call, keyFor } from '../support/http.ts';
 import { brokenAdd, calculator, fixedAdd } from '../support/repository.ts';
-import { filled, routesDuring, type Route } from '../support/routes.ts';
+import { routesDuring, type Route } from '../support/routes.ts';
 import { startSystem, testMetric, type System } from '../support/system.ts';
 import { startRun } from '../../src/store/healing-runs.ts';
 
@@ -184,9 +184,3 @@ test('/docs answers and loads nothing from another host', async () => {
   expect(policy).not.toMatch(/https?:|\*|connect-src|font-src https/);
 });
 
-test('the front page names where to go, and runs under the same rule', async () => {
-  const page = await call(system.url, filled('/'));
-  expect(page.text).toContain('/docs');
-  expect(page.text).not.toContain('{{');
-  expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
-});

@@ -1,0 +1,38 @@
+/**
+ * Every page, in the order of the navigation. To add one:
+ *  1. write `pages/<name>.tsx` with one exported component (its parts in `pages/<name>/`); it gets `params` of its path,
+ *  2. add a line here; with `nav` it stands in the navigation, with `primary` in the phone's bottom bar, too,
+ *  3. style what is its own in `pages/<name>.css`, imported by the page; colours and sizes from `styles/tokens.css` only.
+ * Read live state from `store.ts`, everything else with `useResource` (`resource.ts`); write with `ActionButton`.
+ */
+import type { FunctionComponent } from 'preact';
+import type { Permission } from '../../domain/actor.ts';
+import { metrics } from '../store.ts';
+
+export interface PageProps { params: Record<string, string> }
+
+export interface Page {
+  path: string;
+  title: string;
+  load: () => Promise<FunctionComponent<PageProps>>;
+  nav?: {
+    /** What stands beside it: how many, and whether somebody is waited for. Null: nothing. */
+    count?: () => { n: number; due: boolean } | null;
+    primary?: boolean;
+  };
+  /** Without it the page is not offered. */
+  needs?: Permission;
+}
+
+const counted = (n: number | undefined, due = false) => (n === undefined || n === 0 ? null : { n, due });
+
+const running = () => {
+  const missions = metrics.value?.missions;
+  return counted(missions === undefined ? undefined : missions.open + missions.in_progress + missions.observing);
+};
+
+export const pages: readonly Page[] = [
+  { path: '/', title: 'Overview', nav: { primary: true }, load: () => import('./overview.tsx').then((page) => page.OverviewPage) },
+  { path: '/missions', title: 'Missions', nav: { primary: true, count: running }, load: () => import('./missions.tsx').then((page) => page.MissionsPage) },
+  { path: '/missions/:mission_id', title: 'Mission', load: () => import('./mission.tsx').then((page) => page.MissionPage) },
+];

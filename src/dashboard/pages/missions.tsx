@@ -1,0 +1,3 @@
+import { PageHeader } from '../parts/page-header.tsx';
+
+export const MissionsPage = () => <PageHeader title="Missions" />;

@@ -1,0 +1,1 @@
+export const Palette = ({ close }: { close: () => void }) => <dialog open onClick={close}>palette</dialog>;

@@ -1,0 +1,33 @@
+/** Who is signed in on this page, and what they may do. */
+import { signal } from '@preact/signals';
+import type { Permission } from '../domain/actor.ts';
+import { ApiProblem, call, get, post, whenSignedOut } from './api.ts';
+import type { Session } from './wire.ts';
+
+/** `asking`: not known yet. `unreachable`: nothing answers, so nobody can say. Null: nobody. */
+export const session = signal<Session | null | 'asking' | 'unreachable'>('asking');
+
+whenSignedOut(() => { session.value = null; });
+
+export async function whoAmI(): Promise<void> {
+  try {
+    session.value = await get<Session>('/session');
+  } catch (error) {
+    if (error instanceof ApiProblem && error.status !== 401) session.value = 'unreachable';
+  }
+}
+
+/** @throws ApiProblem when the code or key is not good */
+export async function signIn(proof: { code: string } | { api_key: string }): Promise<void> {
+  session.value = await post<Session>('/sign-in', proof);
+}
+
+export async function signOut(): Promise<void> {
+  await call('DELETE', '/session');
+  session.value = null;
+}
+
+export const signedIn = (): Session | null => (session.value === null || typeof session.value === 'string' ? null : session.value);
+
+/** Whether a control that needs this permission is shown. The API decides again, whatever we show. */
+export const may = (permission: Permission): boolean => signedIn()?.permissions.includes(permission) ?? false;

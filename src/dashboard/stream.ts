@@ -1,0 +1,105 @@
+/** The live stream: one WebSocket that comes back by itself, and goes on where it stopped. */
+import { whoAmI } from './session.ts';
+import { connection, take, type Connection } from './store.ts';
+import type { ServerMessage } from './wire.ts';
+
+const firstPauseMs = 250;
+const longestPauseMs = 20_000;
+/** A connection that says nothing may be dead without knowing it: we ask, and give it so long to answer. */
+const quietMs = 25_000;
+const answerMs = 8_000;
+
+/** The server's reasons to hang up, in words. */
+const closed: Record<number, string> = {
+  4003: 'this key may not watch', 4008: 'this page was too slow to follow', 1009: 'a message was too large', 1012: 'the server is restarting',
+};
+
+/** Stays connected until told to stop. @returns how to stop */
+export function startStream(): () => void {
+  let socket: WebSocket | undefined;
+  let after: number | null = null;
+  let failures = 0;
+  let retry: ReturnType<typeof setTimeout> | undefined;
+  let watch: ReturnType<typeof setTimeout> | undefined;
+  let stopped = false;
+
+  function become(state: Connection['state'], reason: string | null = null): void {
+    const before = connection.peek();
+    connection.value = { state, reason: reason ?? (state === 'live' ? null : before.reason), since: before.state === state ? before.since : new Date().toISOString() };
+  }
+
+  function open(): void {
+    clearTimeout(retry);
+    const mine = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/mission-control/ws`);
+    socket = mine;
+    mine.addEventListener('open', () => subscribe(mine));
+    mine.addEventListener('message', ({ data }) => { if (socket === mine) hear(mine, JSON.parse(data as string) as ServerMessage); });
+    mine.addEventListener('close', ({ code }) => { if (socket === mine) lost(code); });
+    listenFor(mine);
+  }
+
+  const subscribe = (to: WebSocket): void => to.send(JSON.stringify(after === null ? { type: 'subscribe' } : { type: 'subscribe', after }));
+
+  function hear(from: WebSocket, message: ServerMessage): void {
+    if (message.type === 'snapshot_required') {
+      after = null;
+      return subscribe(from);
+    }
+    failures = 0;
+    after = message.type === 'initial_data' ? message.seq : Math.max(after ?? 0, message.seq);
+    become('live');
+    listenFor(from);
+    take(message);
+  }
+
+  function listenFor(to: WebSocket): void {
+    clearTimeout(watch);
+    watch = setTimeout(() => {
+      if (to.readyState === WebSocket.OPEN) to.send(JSON.stringify({ type: 'request_update' }));
+      watch = setTimeout(() => {
+        if (socket !== to) return;
+        // A dead connection may take minutes to close; whatever it says later is not heard.
+        lost(0);
+        to.close();
+      }, answerMs);
+    }, to.readyState === WebSocket.OPEN ? quietMs : 0);
+  }
+
+  function lost(code: number): void {
+    socket = undefined;
+    clearTimeout(watch);
+    if (stopped) return;
+    become(connection.peek().state === 'connecting' ? 'connecting' : 'reconnecting', closed[code] ?? null);
+    failures += 1;
+    const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures, 10));
+    // Jitter: a hundred pages do not come back at one moment.
+    retry = setTimeout(open, pause * (0.5 + Math.random() / 2));
+    // A refused upgrade does not say why; the session does, and a lost one opens the sign-in page.
+    if (code === 4001 || failures % 3 === 0) void whoAmI();
+  }
+
+  function hurry(): void {
+    if (socket === undefined && !stopped && !document.hidden) open();
+  }
+
+  function offline(): void {
+    const mine = socket;
+    if (mine === undefined) return;
+    lost(0);
+    mine.close();
+  }
+
+  addEventListener('online', hurry);
+  addEventListener('offline', offline);
+  document.addEventListener('visibilitychange', hurry);
+  open();
+  return () => {
+    stopped = true;
+    clearTimeout(retry);
+    clearTimeout(watch);
+    removeEventListener('online', hurry);
+    removeEventListener('offline', offline);
+    document.removeEventListener('visibilitychange', hurry);
+    socket?.close();
+  };
+}
