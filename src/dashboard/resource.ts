@@ -3,7 +3,7 @@ import { useSignal, type Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { ApiProblem, get } from './api.ts';
 import { onEvents, onSnapshot } from './store.ts';
-import type { SealedEvent } from './wire.ts';
+import type { SealedEvent } from '../domain/event.ts';
 
 export interface Resource<T> {
   /** What came last, kept while it is loaded again. */

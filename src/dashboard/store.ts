@@ -3,8 +3,9 @@
  * Views read signals; what needs more than is here asks the API when an event says so (`resource.ts`).
  */
 import { batch, computed, signal } from '@preact/signals';
+import type { SealedEvent } from '../domain/event.ts';
 import { isTerminal } from '../domain/mission.ts';
-import type { MissionLine, SealedEvent, ServerMessage, StreamMetrics } from './wire.ts';
+import type { MissionLine, ServerMessage, StreamMetrics } from './wire.ts';
 
 export interface Connection {
   /** `reconnecting`: was live, is not; what is shown is as old as `since`. */

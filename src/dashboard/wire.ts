@@ -1,13 +1,7 @@
 /** What the live stream says: the messages of `/mission-control/ws`, and the session. */
 import type { Permission, Principal } from '../domain/actor.ts';
-import type { StoredEvent } from '../domain/event.ts';
+import type { SealedEvent } from '../domain/event.ts';
 import type { MissionSummary } from '../domain/mission-view.ts';
-
-/** An event with its place in the order of the system. */
-export interface SealedEvent extends StoredEvent {
-  seq: number;
-  sealed_at: string;
-}
 
 /** A mission as lists show it. */
 export type MissionLine = Pick<MissionSummary,

@@ -1,3 +1,55 @@
+import { computed } from '@preact/signals';
+import { Card } from '../parts/card.tsx';
 import { PageHeader } from '../parts/page-header.tsx';
+import { Empty, Loading } from '../parts/states.tsx';
+import { EventRow } from '../parts/told.tsx';
+import { may } from '../session.ts';
+import { metrics, missions, openMissions, recentEvents } from '../store.ts';
+import { Figures } from './overview/figures.tsx';
+import { NeedsYou } from './overview/needs-you.tsx';
+import { RunningRow } from './overview/running-row.tsx';
+import { SubsystemsCard } from './overview/subsystems-card.tsx';
+import './overview.css';
 
-export const OverviewPage = () => <PageHeader title="Overview" />;
+const shownRunning = 8;
+const shownEvents = 14;
+
+const running = computed(() => openMissions.value.filter((mission) => mission.started_at !== null));
+const news = computed(() => recentEvents.value.slice(0, shownEvents));
+
+export const OverviewPage = () => (
+  <>
+    <PageHeader title="Overview">{may('mission:create') && <a class="button" href="/missions?new=1">New mission</a>}</PageHeader>
+    <Figures />
+    <div class="cols">
+      <div class="stack">
+        <NeedsYou />
+        <Running />
+      </div>
+      <div class="stack">
+        {may('status:read') && <SubsystemsCard />}
+        <Card title="Activity" aside="live" class="feed">
+          {news.value.length === 0
+            ? <Empty title="Quiet">What happens from now on appears here by itself. What happened before is in each mission's timeline.</Empty>
+            : news.value.map((event) => <EventRow key={event.event_id} event={event} linked />)}
+        </Card>
+      </div>
+    </div>
+  </>
+);
+
+function Running() {
+  const all = running.value;
+  const shown = all.slice(0, shownRunning);
+  return (
+    <Card title="Running" aside={all.length > shown.length ? <a href="/missions?status=running">{shown.length} of {all.length}</a> : String(all.length)}>
+      {metrics.value === null && missions.value.size === 0 && <Loading what="missions" />}
+      {metrics.value !== null && shown.length === 0 && (
+        <Empty title="Nothing runs">
+          {may('mission:create') ? <><a href="/missions?new=1">Hand in a mission</a>, or let an agent do it through the <a href="/docs">API</a>.</> : 'Missions that agents or people hand in appear here.'}
+        </Empty>
+      )}
+      {shown.map((mission) => <RunningRow key={mission.mission_id} mission={mission} />)}
+    </Card>
+  );
+}
