@@ -36,6 +36,7 @@ const sentences: Readonly<Record<EventType, (payload: Payload, event: StoredEven
   'mission.retried': ({ reason }, event) => ['retried', ...by(event), because(reason)],
   'stage.started': ({ stage: which, attempt }) => [name(stage(which)), Number(attempt) > 1 ? ` started, attempt ${text(attempt)}` : ' started'],
   'stage.ended': ({ stage: which, outcome, reason }) => [name(stage(which)), ` ${text(outcome)}${because(reason)}`],
+  'tests.passed': ({ tree }) => ['tests passed on tree ', hash(tree)],
   'approval.requested': ({ required, rules }) => [`approval asked for, ${text(required)} needed`, because(Array.isArray(rules) ? rules.join('; ') : '')],
   'approval.decided': ({ decision, digests, reason }, event) => {
     const { git_tree: tree, plan_digest: plan } = (digests ?? {}) as Payload;
@@ -85,6 +86,8 @@ const sentences: Readonly<Record<EventType, (payload: Payload, event: StoredEven
   'metric.defined': ({ metric_id }, event) => ['metric ', name(metric_id), ' defined', ...by(event)],
   'key.added': ({ principal_id, role }, event) => ['key for ', name(principal_id), ` (${text(role)}) added`, ...by(event)],
   'key.revoked': ({ key_id }, event) => ['key ', code(key_id), ' revoked', ...by(event)],
+  'session.started': (_, event) => ['signed in', ...by(event)],
+  'session.ended': (_, event) => ['signed out', ...by(event)],
   'signing_key.added': ({ principal_id }, event) => ['signing key of ', name(principal_id), ' added', ...by(event)],
   'log_key.added': ({ key_id }) => ['the ledger is signed with key ', code(key_id)],
   'payload.redacted': (_, event) => ['a payload was redacted', ...by(event)],
