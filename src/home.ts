@@ -1,7 +1,8 @@
 /** The data directory: made private, checked at each start, and what identifies this host in it. */
-import { randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSigner, publicBytes, type Signer } from './ledger/note.ts';
 
 /** Makes the data directory (mode 0700). @throws Error `INSECURE_PERMISSIONS` when others may read or write in it */
 export async function openHome(home: string): Promise<void> {
@@ -50,14 +51,33 @@ async function readSecret(path: string): Promise<string | undefined> {
 }
 
 export interface LedgerPaths {
+  folder: string;
+  /** The log's public key, one line: what `missionctl verify` trusts. */
+  vkey: string;
   /** Published checkpoints, one JSON object a line. */
   checkpoints: string;
   /** Bare repository with the same in a ref. */
   repository: string;
 }
 
-export const ledgerPaths = (home: string): LedgerPaths =>
-  ({ checkpoints: join(home, 'ledger', 'checkpoints.jsonl'), repository: join(home, 'ledger', 'checkpoints.git') });
+export function ledgerPaths(home: string): LedgerPaths {
+  const folder = join(home, 'ledger');
+  return { folder, vkey: join(folder, 'log.vkey'), checkpoints: join(folder, 'checkpoints.jsonl'), repository: join(folder, 'checkpoints.git') };
+}
+
+/**
+ * The key that signs the ledger. The log is named after it, so that no two logs share a name.
+ * @param missing what to do when the file is not there: only the sealer makes one
+ * @throws Error when there is none, `INSECURE_PERMISSIONS`, or when the file holds no Ed25519 key
+ */
+export async function ledgerSigner(path: string, missing: 'make' | 'fail'): Promise<Signer> {
+  const pem = missing === 'make' ? await fileOnce(path, newLedgerKey) : await readSecret(path);
+  if (pem === undefined) throw new Error(`there is no ${path}: the ledger's key is on another host, or lost`);
+  const name = createHash('sha256').update(publicBytes(pem)).digest('hex').slice(0, 12);
+  return createSigner(`mission-control/${name}`, pem);
+}
+
+const newLedgerKey = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().trim();
 
 /** Names this host's checkouts; from a file, because host names change and data directories move. */
 export const hostIdOf = (home: string): Promise<string> =>

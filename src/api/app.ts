@@ -20,6 +20,7 @@ import { artifactRoutes } from './routes/artifacts.ts';
 import { capaRoutes } from './routes/capa.ts';
 import { findingRoutes } from './routes/findings.ts';
 import { governanceRoutes } from './routes/governance.ts';
+import { ledgerRoutes } from './routes/ledger.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { missionRoutes } from './routes/missions.ts';
 import { notificationRoutes } from './routes/notifications.ts';
@@ -101,6 +102,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     await scope.register(metricRoutes(deps));
     await scope.register(governanceRoutes(deps));
     await scope.register(artifactRoutes(deps));
+    await scope.register(ledgerRoutes(deps));
     await scope.register(healingRoutes(deps));
     await scope.register(notificationRoutes(deps));
   }, { prefix: '/mission-control' });

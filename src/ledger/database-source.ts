@@ -1,23 +1,15 @@
 /** The ledger out of a database, page by page, and what only the database can tell. */
 import pg from 'pg';
 import type { Entry } from './entries.ts';
+import { wireTypes } from './pg-types.ts';
 
 const pageSize = 5_000;
-
-/** Times as RFC 3339 UTC text, bigints as numbers: as they were when they were sealed. */
-const types: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
-    if (oid === pg.types.builtins.TIMESTAMPTZ) return (text: string) => new Date(text).toISOString();
-    if (oid === pg.types.builtins.INT8) return Number;
-    return pg.types.getTypeParser(oid, format);
-  }) as pg.CustomTypesConfig['getTypeParser'],
-};
 
 export interface StoredCheckpoint { size: number; root: string; note: string }
 
 /** The state at one moment: rows that a sealer adds meanwhile stay out of it. */
 export interface LedgerSnapshot {
-  /** The last seq, and the smallest that is there; both 0 for an empty ledger. */
+  /** 0 for an empty ledger. */
   last: number;
   checkpoints: StoredCheckpoint[];
   /** Events that are neither sealed nor waiting to be. */
@@ -26,16 +18,17 @@ export interface LedgerSnapshot {
 }
 
 export async function connectLedger(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url, types, connectionTimeoutMillis: 5_000, application_name: 'mission-control-verify' });
+  const client = new pg.Client({ connectionString: url, types: wireTypes, connectionTimeoutMillis: 5_000, application_name: 'mission-control-verify' });
   client.on('error', () => undefined);
   await client.connect();
   await client.query('SET default_transaction_read_only = on');
   return client;
 }
 
-export async function snapshot(client: pg.Client): Promise<LedgerSnapshot> {
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+export async function snapshot(url: string): Promise<LedgerSnapshot> {
+  const client = await connectLedger(url);
   try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     const { rows: [end] } = await client.query<{ last: number }>('SELECT coalesce(max(seq), 0) AS last FROM ledger');
     const { rows: checkpoints } = await client.query<StoredCheckpoint>('SELECT size, root, note FROM ledger_checkpoints ORDER BY size');
     const { rows: never } = await client.query<{ event_id: string }>(
@@ -44,7 +37,7 @@ export async function snapshot(client: pg.Client): Promise<LedgerSnapshot> {
     const { rows: [backlog] } = await client.query<{ waiting: number }>('SELECT count(*) AS waiting FROM unsealed');
     return { last: end!.last, checkpoints, never_sealed: never.map((row) => row.event_id), waiting: backlog!.waiting };
   } finally {
-    await client.query('COMMIT');
+    await client.end();
   }
 }
 

@@ -19,8 +19,12 @@ interface Life {
 const terminal = new Set(['resolved', 'escalated', 'aborted']);
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
+/** What the ledger says that a repository has: to be held against the repository itself. */
+export interface Landing { seq: number; mission_id: string; commit: string; tree: string }
+
 export interface GrammarFindings {
   problems: Problem[];
+  landings: Landing[];
   missions: { started: number; ended: number };
 }
 
@@ -28,6 +32,7 @@ export interface GrammarFindings {
 export function judgeLives(facts: Iterable<Fact>): GrammarFindings {
   const lives = new Map<string, Life>();
   const problems: Problem[] = [];
+  const landings: Landing[] = [];
   let started = 0;
 
   for (const fact of facts) {
@@ -39,9 +44,10 @@ export function judgeLives(facts: Iterable<Fact>): GrammarFindings {
     };
     if (life.ended !== null && fact.type !== 'mission.created') wrong('AFTER_THE_END', `${fact.type} after it was ${life.ended}`);
     if (fact.type === 'mission.started') started += 1;
+    if (fact.type === 'merge.landed') landings.push({ seq: fact.seq, mission_id: fact.mission_id, commit: textOf(fact.payload['commit']), tree: textOf(fact.payload['tree']) });
     take(life, fact, wrong);
   }
-  return { problems, missions: { started, ended: [...lives.values()].filter((life) => life.ended !== null).length } };
+  return { problems, landings, missions: { started, ended: [...lives.values()].filter((life) => life.ended !== null).length } };
 }
 
 function take(life: Life, { type, actor_id, payload }: Fact, wrong: (code: string, detail: string) => void): void {

@@ -48,11 +48,12 @@ export async function exportMission(query: Query, missionId: string, signer: Sig
     const record = recordOf({ ...event, subject: { mission_id, workflow_id, run_id, stage, attempt } }, { log_id: checkpoint.origin, seq, prev });
     entries.push({ record, salt, payload, proof: writeProof(seq - 1, await inclusionProof(query, seq - 1, checkpoint.size), head.note) });
   }
-  const statements = statementsOf(missionId, entries).map((statement) => envelop(statement, signer.key_id, signer.signBytes));
+  const sign = (bytes: Buffer): Buffer => signer.signBytes(bytes);
+  const statements = statementsOf(missionId, entries).map((statement) => envelop(statement, signer.key_id, sign));
   const manifest = envelop({
     _type: 'https://in-toto.io/Statement/v1', subject: [{ name: missionId, digest: { sha256: sha256(head.note) } }], predicateType: manifestType,
     predicate: { checkpoint: sha256(head.note), entries: entries.map(digestOfLine), statements: statements.map(digestOfLine) },
-  }, signer.key_id, signer.signBytes);
+  }, signer.key_id, sign);
   return { format: missionFormat, mission_id: missionId, log_id: checkpoint.origin, vkey: signer.vkey, checkpoint: head.note, entries, statements, manifest };
 }
 

@@ -109,6 +109,7 @@ export function readCheckpoint(note: string): Checkpoint | undefined {
 /** The checkpoint when one of the keys signed it. */
 export function openCheckpoint(note: string, verifiers: readonly Verifier[]): Checkpoint & { key_id: string } | undefined {
   const opened = openNote(note, verifiers);
-  const checkpoint = opened && readCheckpoint(opened.text);
-  return checkpoint && { ...checkpoint, key_id: opened!.by.key_id };
+  if (opened === undefined) return undefined;
+  const checkpoint = readCheckpoint(opened.text);
+  return checkpoint && { ...checkpoint, key_id: opened.by.key_id };
 }

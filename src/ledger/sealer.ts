@@ -40,20 +40,21 @@ class SealingRefused extends Error {}
 interface Head { log_id: string; seq: number; prev: string; tree: Frontier }
 
 export function startSealer(deps: SealerDeps): Sealer {
-  let stopped = false;
-  let client: pg.Client | undefined;
+  const stopping = new AbortController();
+  /** Connection of one that waits for its turn. */
+  let candidate: pg.Client | undefined;
   let wake: () => void = () => undefined;
 
   async function run(): Promise<void> {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       let pause = againAfterMs;
       try {
         await serve();
       } catch (error) {
         if (error instanceof SealingRefused) pause = refusedAgainAfterMs;
-        if (!stopped) deps.log(error instanceof SealingRefused ? 'error' : 'warn', { event: 'ledger.sealer_stopped', reason: (error as Error).message });
+        if (!stopping.signal.aborted) deps.log(error instanceof SealingRefused ? 'error' : 'warn', { event: 'ledger.sealer_stopped', reason: (error as Error).message });
       }
-      if (!stopped) await nap(pause);
+      if (!stopping.signal.aborted) await nap(pause);
     }
   }
 
@@ -66,18 +67,19 @@ export function startSealer(deps: SealerDeps): Sealer {
     };
     mine.on('error', onLost);
     mine.on('end', () => { onLost(); });
-    client = mine;
+    candidate = mine;
     try {
       await mine.connect();
-      if (stopped) return;
+      if (stopping.signal.aborted) return;
       const query: Query = async <Row>(text: string, params: readonly unknown[] = []) => (await mine.query(text, [...params])).rows as Row[];
       await query('SELECT pg_advisory_lock($1, $2)', [sealerLock.class, sealerLock.id]);
+      candidate = undefined;
       let told = true;
       mine.on('notification', () => { told = true; wake(); });
       await query('LISTEN mission_control_events');
       const head = await takeOver(query, deps);
       deps.log('info', { event: 'ledger.sealer_elected', seq: head.seq });
-      while (!stopped) {
+      while (!stopping.signal.aborted) {
         if (lost !== undefined) throw lost;
         told = false;
         const sealed = await sealBatch(query, head, deps);
@@ -85,7 +87,7 @@ export function startSealer(deps: SealerDeps): Sealer {
         if (sealed < batchSize && !told) await nap(idleMs);
       }
     } finally {
-      client = undefined;
+      candidate = undefined;
       await mine.end().catch(() => undefined);
     }
   }
@@ -98,10 +100,10 @@ export function startSealer(deps: SealerDeps): Sealer {
   const running = run();
   return {
     async stop() {
-      stopped = true;
+      stopping.abort();
       wake();
-      // One that waits for the lock can only be told by ending its connection.
-      await client?.end().catch(() => undefined);
+      // One that waits for the lock can only be told by ending its connection; one that seals ends its batch first.
+      await candidate?.end().catch(() => undefined);
       await running;
     },
   };

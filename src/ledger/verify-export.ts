@@ -54,7 +54,7 @@ export function verifyExport(file: unknown, known: readonly Verifier[], pins: re
   if (lives.missions.ended === 0) bad('completeness', 'NOT_ENDED', null, `${mission_id} has no terminal record: it was exported while it ran`);
   return {
     mission_id, log_id: checkpoint?.origin ?? null, records: entries.length, root: checkpoint?.root ?? '', signed_size: checkpoint?.size ?? 0,
-    pins: pins.length, missions: lives.missions, redacted, waiting: 0, problems,
+    pins: pins.length, missions: lives.missions, landings: lives.landings, redacted, waiting: 0, problems,
   };
 }
 

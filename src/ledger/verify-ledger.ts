@@ -4,9 +4,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { connectLedger, snapshot, type StoredCheckpoint } from './database-source.ts';
+import { snapshot, type StoredCheckpoint } from './database-source.ts';
 import type { Checked, Fact, Problem } from './entries.ts';
-import { judgeLives } from './grammar.ts';
+import { judgeLives, type Landing } from './grammar.ts';
 import { openFrontier } from './merkle.ts';
 import { openCheckpoint, openNote, readCheckpoint, type Verifier } from './note.ts';
 import { firstPrev } from './record.ts';
@@ -23,6 +23,7 @@ export interface Report {
   signed_size: number;
   pins: number;
   missions: { started: number; ended: number };
+  landings: Landing[];
   redacted: number;
   waiting: number;
   problems: Problem[];
@@ -36,8 +37,7 @@ const parallelFrom = 50_000;
  * @param pins checkpoints from the file, the git ref, or a person's notebook
  */
 export async function verifyDatabase(url: string, trusted: readonly Verifier[], pins: readonly Pin[]): Promise<Report> {
-  const client = await connectLedger(url);
-  const state = await snapshot(client).finally(() => client.end());
+  const state = await snapshot(url);
   const log_id = readCheckpoint(state.checkpoints.at(-1)?.note ?? pins.at(-1)?.note ?? '')?.origin ?? null;
   const runs = log_id === null ? [] : await inRanges({ url, log_id, from: 1, to: state.last });
   const report = verifyRuns(runs, state.checkpoints, trusted, pins);
@@ -90,7 +90,7 @@ export function verifyRuns(
   const redacted = checkRedactions(runs, problems);
   const lives = judgeLives(factsOf(runs));
   problems.push(...lives.problems);
-  return { records, root, signed_size, pins: pins.length, missions: lives.missions, redacted, problems: problems.sort(byPlace) };
+  return { records, root, signed_size, pins: pins.length, missions: lives.missions, landings: lives.landings, redacted, problems: problems.sort(byPlace) };
 }
 
 const byPlace = (a: Problem, b: Problem): number => (a.seq ?? Infinity) - (b.seq ?? Infinity);
@@ -167,6 +167,8 @@ function growTree(runs: readonly Checked[], heads: ReadonlyMap<number, Head[]>, 
       else if (!reported) {
         // The first checkpoint that does not hold: every later one cannot either.
         reported = true;
+        // A record of this stretch that is known to be bad says it more exactly.
+        if (problems.some(({ kind, seq }) => kind === 'integrity' && seq !== null && seq > good && seq <= tree.size)) continue;
         problems.push({
           kind: 'integrity', code: 'ROOT_MISMATCH', seq: good + 1, expected: other.root, found: root,
           detail: `records ${good + 1} to ${tree.size} are not what was signed: ${other.where} has another root at ${tree.size}`,

@@ -17,4 +17,5 @@ export async function checkDatabaseRange({ url, log_id, from, to }: Range): Prom
 }
 
 const range = workerData as Partial<Range> | null;
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread's port has no origin
 if (parentPort !== null && range?.log_id !== undefined) parentPort.postMessage(await checkDatabaseRange(range as Range));

@@ -1,6 +1,7 @@
 /** Connections to PostgreSQL: raw `pg` for the hot paths, Prisma for the registry. */
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
+import { wireTypes } from '../ledger/pg-types.ts';
 import type { Logger } from '../log.ts';
 import { PrismaClient } from './prisma/client.ts';
 
@@ -16,25 +17,13 @@ export interface Database {
   close(): Promise<void>;
 }
 
-const timestamptz = 1184;
-const int8 = 20;
-
-/** Times come out as RFC 3339 UTC text and bigints as numbers: the wire's own types. */
-const types: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
-    if (oid === timestamptz) return (text: string) => new Date(text).toISOString();
-    if (oid === int8) return Number;
-    return pg.types.getTypeParser(oid, format);
-  }) as pg.CustomTypesConfig['getTypeParser'],
-};
-
 /** A connection of its own, not yet open: for advisory locks and LISTEN, which belong to one connection. */
 export const connectionTo = (url: string, name: string): pg.Client =>
-  new pg.Client({ connectionString: url, types, connectionTimeoutMillis: 2_000, keepAlive: true, application_name: name });
+  new pg.Client({ connectionString: url, types: wireTypes, connectionTimeoutMillis: 2_000, keepAlive: true, application_name: name });
 
 export function createDatabase(url: string, logger: Logger, size = 10): Database {
   const limits = { max: size, connectionTimeoutMillis: 3_000, idleTimeoutMillis: 30_000 };
-  const pool = new pg.Pool({ connectionString: url, types, ...limits });
+  const pool = new pg.Pool({ connectionString: url, types: wireTypes, ...limits });
   // Without a listener, an idle connection that the server drops ends the process.
   pool.on('error', (error) => logger.warn({ event: 'postgres.connection_lost', reason: error.message }));
   const adapter = new PrismaPg({ connectionString: url, ...limits, max: 4 }, {

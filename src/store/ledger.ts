@@ -1,7 +1,12 @@
 /** The ledger as readers see it: sealed events in their one order. */
-import type { SealedEvent } from '../domain/event.ts';
-import type { Query } from './database.ts';
-import { eventColumns, eventOf, type StoredEventRow } from './events.ts';
+import { actorOf, type Principal } from '../domain/actor.ts';
+import { noSubject, type SealedEvent } from '../domain/event.ts';
+import { inclusionProof } from '../ledger/nodes.ts';
+import { readCheckpoint } from '../ledger/note.ts';
+import { recordOf, type LedgerRecord } from '../ledger/record.ts';
+import { writeProof } from '../ledger/tlog-proof.ts';
+import type { Database, Query } from './database.ts';
+import { eventColumns, eventOf, insertEvents, type StoredEventRow } from './events.ts';
 
 export interface EventFilter {
   mission_id?: string | undefined;
@@ -41,4 +46,56 @@ export async function backlog(query: Query): Promise<{ unsealed: number; waiting
     `SELECT count(*) AS unsealed, (extract(epoch FROM clock_timestamp() - min(e.ts)) * 1000)::float8 AS waiting_ms
        FROM unsealed JOIN events e USING (event_id)`);
   return row!;
+}
+
+export interface StoredCheckpoint { size: number; root: string; note: string; sealed_at: string }
+
+/** The newest signed head of the tree; undefined while nothing is sealed. */
+export async function latestCheckpoint(query: Query): Promise<StoredCheckpoint | undefined> {
+  const [row] = await query<StoredCheckpoint>('SELECT size, root, note, sealed_at FROM ledger_checkpoints ORDER BY size DESC LIMIT 1');
+  return row;
+}
+
+/** The log's public key, as its first record names it. */
+export async function logVkey(query: Query): Promise<string | null> {
+  const [first] = await eventsAfter(query, { after: 0, limit: 1, types: ['log_key.added'] });
+  return first === undefined ? null : String(first.payload['vkey']);
+}
+
+export interface ProvedRecord { record: LedgerRecord; leaf_hash: string; proof: string; checkpoint: string }
+
+/** One record with its path to the newest checkpoint; undefined when there is no such record. */
+export async function provedRecord(query: Query, seq: number): Promise<ProvedRecord | undefined> {
+  const [row] = await query<StoredEventRow & { seq: number; prev: string; leaf_hash: string }>(
+    `SELECT l.seq, l.prev, l.leaf_hash, ${eventColumns} FROM ledger l JOIN events e USING (event_id) JOIN event_payloads p USING (event_id) WHERE l.seq = $1`, [seq]);
+  const checkpoint = await latestCheckpoint(query);
+  const log_id = readCheckpoint(checkpoint?.note ?? '')?.origin;
+  if (row === undefined || checkpoint === undefined || log_id === undefined) return undefined;
+  return {
+    record: recordOf(eventOf(row), { log_id, seq, prev: row.prev }), leaf_hash: row.leaf_hash,
+    proof: writeProof(seq - 1, await inclusionProof(query, seq - 1, checkpoint.size), checkpoint.note), checkpoint: checkpoint.note,
+  };
+}
+
+/** The registry of keys and the redactions must stay readable, or nothing else can be verified. */
+const unredactable = ['log_key.added', 'payload.redacted'];
+
+/**
+ * Takes a payload out for good; the record, its digest and its place stay. The event that says so is written with it.
+ * @returns what was there: `none` no such record, `kept` one that may not be redacted, `gone` redacted before
+ */
+export async function redactPayload(database: Database, seq: number, reason: string, by: Principal): Promise<'redacted' | 'gone' | 'kept' | 'none'> {
+  return database.transaction(async (query) => {
+    const [row] = await query<{ event_id: string; type: string; there: boolean }>(
+      `SELECT e.event_id, e.type, p.payload IS NOT NULL AS there
+         FROM ledger l JOIN events e USING (event_id) JOIN event_payloads p USING (event_id) WHERE l.seq = $1 FOR UPDATE OF p`, [seq]);
+    if (row === undefined) return 'none';
+    if (unredactable.includes(row.type)) return 'kept';
+    if (!row.there) return 'gone';
+    await query('UPDATE event_payloads SET payload = NULL, salt = NULL WHERE event_id = $1', [row.event_id]);
+    await insertEvents(query, [{
+      type: 'payload.redacted', actor: actorOf(by), subject: noSubject, payload: { seq, reason }, idempotency_key: `redacted:${row.event_id}`,
+    }]);
+    return 'redacted';
+  });
 }

@@ -2,8 +2,7 @@
  * Checkpoints leave the database: whoever rewrites or truncates the ledger there cannot take back what a file and a git
  * ref already say. Both get the latest one after a short while, not every one of a busy second.
  */
-import { appendFile, mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { appendFile } from 'node:fs/promises';
 import type { Git } from '../git/git.ts';
 import type { LedgerPaths } from '../home.ts';
 import type { Logger } from '../log.ts';
@@ -63,7 +62,6 @@ function throttled(everyMs: number, write: (note: string) => Promise<void>, logg
 
 /** One JSON object a line: `{"at", "note"}`. */
 async function toFile(path: string, note: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await appendFile(path, `${JSON.stringify({ at: new Date().toISOString(), note })}\n`, { mode: 0o600 });
 }
 

@@ -64,9 +64,12 @@ export async function openLedger() {
     async tamper(...statements: string[]): Promise<void> {
       const client = new pg.Client({ connectionString: db.url });
       await client.connect();
-      await client.query('SET session_replication_role = replica');
-      for (const statement of statements) await client.query(statement);
-      await client.end();
+      try {
+        await client.query('SET session_replication_role = replica');
+        for (const statement of statements) await client.query(statement);
+      } finally {
+        await client.end();
+      }
     },
     async close(): Promise<void> {
       await Promise.all([...sealers].map((sealer) => sealer.stop()));

@@ -25,6 +25,5 @@ CREATE INDEX sign_in_codes_expiry ON sign_in_codes (expires_at);
 
 -- The overview's figures, read up to twice a second: what began, ended and landed lately, and what waits.
 CREATE INDEX missions_started ON missions (started_at) WHERE started_at IS NOT NULL;
-CREATE INDEX missions_ended ON missions (ended_at DESC) WHERE ended_at IS NOT NULL;
 CREATE INDEX missions_waiting ON missions (mission_id) WHERE waiting_on IS NOT NULL;
 CREATE INDEX mission_stages_merged ON mission_stages (ended_at) WHERE name = 'merge_changes' AND status = 'passed';

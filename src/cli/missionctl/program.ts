@@ -18,6 +18,7 @@ import { silenceCommand } from './commands/silence.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
 import { subsystemsCommand } from './commands/subsystems.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { exitCodesHelp } from './exit.ts';
 
 const connectionHelp = `
@@ -35,7 +36,7 @@ export function createProgram(): Command {
   for (const command of [
     startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(),
     decideCommand('approve'), decideCommand('reject'), findingsCommand(), silenceCommand(), subsystemsCommand(), healCommand(), playbookCommand(),
-    capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), statusCommand(), doctorCommand(),
+    capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), verifyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);
   settle(program);
   return program;
