@@ -21,11 +21,18 @@ async function subtreeHash(query: Query, { height, index }: { height: number; in
   return hashes[0]!;
 }
 
-const rootsBetween = (query: Query, from: number, to: number): Promise<string[]> =>
-  Promise.all(completeSubtrees(from, to).map((subtree) => subtreeHash(query, subtree)));
+/** One after the other: `query` may be a transaction, which is one connection. */
+async function rootsBetween(query: Query, from: number, to: number): Promise<string[]> {
+  const roots: string[] = [];
+  for (const subtree of completeSubtrees(from, to)) roots.push(await subtreeHash(query, subtree));
+  return roots;
+}
 
-const rangeRoot = async (query: Query, [from, to]: readonly [number, number]): Promise<string> =>
-  (await rootsBetween(query, from, to)).reduceRight((right, left) => nodeHash(left, right));
+async function rangeRoots(query: Query, ranges: readonly (readonly [number, number])[]): Promise<string[]> {
+  const roots: string[] = [];
+  for (const [from, to] of ranges) roots.push((await rootsBetween(query, from, to)).reduceRight((right, left) => nodeHash(left, right)));
+  return roots;
+}
 
 /** The tree of the first `size` records, ready to grow. @throws Error when hashes are missing */
 export const frontierAt = async (query: Query, size: number): Promise<Frontier> =>
@@ -33,8 +40,8 @@ export const frontierAt = async (query: Query, size: number): Promise<Frontier> 
 
 /** Audit path of a leaf in the tree of `size`. @param index from 0 */
 export const inclusionProof = (query: Query, index: number, size: number): Promise<string[]> =>
-  Promise.all(inclusionRanges(index, size).map((range) => rangeRoot(query, range)));
+  rangeRoots(query, inclusionRanges(index, size));
 
 /** Proof that the tree of `old` leaves is the beginning of that of `size`. */
 export const consistencyProof = (query: Query, old: number, size: number): Promise<string[]> =>
-  Promise.all(consistencyRanges(old, size).map((range) => rangeRoot(query, range)));
+  rangeRoots(query, consistencyRanges(old, size));

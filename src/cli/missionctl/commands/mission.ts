@@ -1,11 +1,13 @@
 /** `mission`: hand in, look at, steer. */
+import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { MissionDetail, MissionSummary } from '../../../domain/mission-view.ts';
 import { missionStatuses, missionTypes, severities } from '../../../domain/mission.ts';
-import { apiPath, queryOf, show, withJson, type OutputOptions } from '../answer.ts';
+import { apiPath, queryOf, say, sayJson, show, withJson, type OutputOptions } from '../answer.ts';
 import { choice, count, filled, id } from '../arguments.ts';
 import { connect } from '../connection.ts';
 import { missionPage, missionTable } from '../mission-words.ts';
+import { usageError } from '../exit.ts';
 import { safe } from '../safe-text.ts';
 import { nextStep } from '../words.ts';
 import { missionCreate } from './mission-create.ts';
@@ -18,6 +20,7 @@ export const missionCommand = (): Command => new Command('mission')
   .addCommand(list())
   .addCommand(showOne())
   .addCommand(missionWatch())
+  .addCommand(proof())
   .addCommand(steer('pause', 'hold it before its next stage, or now')
     .option('--now', 'end the running command as well; it runs again after the pause')
     .option('--reason <text>', 'why', filled))
@@ -66,6 +69,21 @@ const showOne = (): Command => withJson(new Command('show')
   .argument('<mission>', 'mission id', id))
   .action(async (mission: string, output: OutputOptions) =>
     show(output, await connect().send<MissionDetail>('GET', apiPath('missions', mission)), missionPage));
+
+const proof = (): Command => new Command('proof')
+  .description('everything that proves a mission, as one file for `missionctl verify`')
+  .argument('<mission>', 'mission id', id)
+  .option('--out <file>', 'write it there instead of to standard output; a file that is there stays as it is', filled)
+  .action(async (mission: string, { out }: { out?: string }) => {
+    const { text } = await connect().send('GET', apiPath('missions', mission, 'export'));
+    if (out === undefined) return sayJson(text);
+    try {
+      writeFileSync(out, `${text}\n`, { flag: 'wx' });
+    } catch (error) {
+      throw usageError(`${out} cannot be written: ${(error as Error).message}`);
+    }
+    say(`${out}\nverify it anywhere: missionctl verify ${out} --key <the log's key, from ledger/log.vkey or GET /mission-control/ledger/checkpoint>`);
+  });
 
 const observe = (): Command => withJson(new Command('observe')
   .description('decide about its observation: roll back at any time, watch once more, or resolve what is held')
