@@ -5,6 +5,7 @@ import { projectRoot } from './project.ts';
 
 const rootList = z.string().optional().transform((text) => (text ?? '').split(':').filter((part) => part !== ''))
   .refine((roots) => roots.every((root) => isAbsolute(root)), { error: ({ input }) => `not absolute: ${(input as string[]).filter((root) => !isAbsolute(root)).join(', ')}` });
+const wholeNumber = (otherwise: number) => z.string().regex(/^[1-9]\d{0,6}$/, 'not a whole number from 1').transform(Number).default(otherwise);
 const commaList = z.string().optional().transform((text) => (text ?? '').split(',').map((s) => s.trim()).filter(Boolean));
 
 const environmentSchema = z.object({
@@ -18,6 +19,9 @@ const environmentSchema = z.object({
   MISSION_CONTROL_LEDGER_KEY: z.string().min(1).optional(),
   MISSION_CONTROL_ENVIRONMENT: z.string().min(1).max(200).default('development'),
   MISSION_CONTROL_CORS_ORIGINS: commaList,
+  /** Clients of the live stream, WebSockets and waiting polls together. */
+  MISSION_CONTROL_STREAM_CONNECTIONS: wholeNumber(5_000),
+  MISSION_CONTROL_STREAM_CONNECTIONS_PER_PRINCIPAL: wholeNumber(200),
   MISSION_CONTROL_ALLOW_PLAIN_HTTP: z.enum(['yes', 'no']).default('no'),
   MISSION_CONTROL_MIGRATION_URL: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
@@ -44,6 +48,7 @@ export interface Config {
   readonly environment: string;
   readonly corsOrigins: readonly string[];
   readonly allowPlainHttp: boolean;
+  readonly stream: { readonly connections: number; readonly connectionsPerPrincipal: number };
   readonly databaseUrl: string | undefined;
   readonly migrationUrl: string | undefined;
   readonly temporal: TemporalConfig;
@@ -80,6 +85,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     environment: env.MISSION_CONTROL_ENVIRONMENT,
     corsOrigins: Object.freeze(env.MISSION_CONTROL_CORS_ORIGINS),
     allowPlainHttp: env.MISSION_CONTROL_ALLOW_PLAIN_HTTP === 'yes',
+    stream: Object.freeze({ connections: env.MISSION_CONTROL_STREAM_CONNECTIONS, connectionsPerPrincipal: env.MISSION_CONTROL_STREAM_CONNECTIONS_PER_PRINCIPAL }),
     databaseUrl: env.DATABASE_URL,
     migrationUrl: env.MISSION_CONTROL_MIGRATION_URL,
     temporal: Object.freeze({

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
 import { maxBodyBytes } from '../domain/schema/mission-package.ts';
+import { startStream } from '../events/stream.ts';
 import { version } from '../project.ts';
 import { registerAuth } from './auth.ts';
 import type { ApiDeps } from './context.ts';
@@ -30,12 +31,16 @@ import { healingRoutes } from './routes/healing.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { signalRoutes } from './routes/signals.ts';
 import { healthRoutes, statusRoutes } from './routes/status.ts';
+import { registerWebSocket, streamRoutes } from './routes/stream.ts';
 import { subsystemRoutes } from './routes/subsystems.ts';
 
 const perKeyPerMinute = 6_000;
 const perAddressPerMinute = 100;
 
-export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
+export async function buildApp(parts: Omit<ApiDeps, 'stream'>): Promise<FastifyInstance> {
+  const { config, database } = parts;
+  if (config.databaseUrl === undefined) throw new Error('DATABASE_URL is not set: the live stream hears the database on a connection of its own');
+  const deps: ApiDeps = { ...parts, stream: startStream(config.databaseUrl, database, config.stream, parts.logger) };
   const logger: FastifyBaseLogger = deps.logger;
   const app: FastifyInstance = Fastify({
     loggerInstance: logger, genReqId: () => randomUUID(), logController: new LogController({ disableRequestLogging: true }),
@@ -82,6 +87,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     // Swagger's own page styles itself inline; ours may not.
     transformStaticCSP: (policy) => policy.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'").replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
   });
+  await registerWebSocket(app, deps);
   // Everything after this line names its permission; the pages before it are public.
   registerAuth(app, deps);
 
@@ -90,6 +96,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(healthRoutes(deps));
   await app.register(async (scope) => {
     await scope.register(sessionRoutes(deps));
+    await scope.register(streamRoutes(deps));
     await scope.register(statusRoutes(deps));
     await scope.register(subsystemRoutes(deps));
     await scope.register(findingRoutes(deps));

@@ -1,6 +1,7 @@
 /** What routes work with. */
 import type { Client } from '@temporalio/client';
 import type { Config } from '../config.ts';
+import type { EventStream } from '../events/stream.ts';
 import type { Git } from '../git/git.ts';
 import type { Mirrors } from '../git/mirror.ts';
 import type { Logger } from '../log.ts';
@@ -18,4 +19,5 @@ export interface ApiDeps {
   git: Git;
   mirrors: Mirrors;
   pepper: Buffer;
+  stream: EventStream;
 }

@@ -35,6 +35,13 @@ export async function measureHealth({ database, temporal, config }: ApiDeps): Pr
   ]);
 }
 
+/** Beside what a mission needs to start: the live stream, behind the ledger or full. */
+export const measureStream = ({ stream, config }: Pick<ApiDeps, 'stream' | 'config'>): Promise<SubsystemHealth> => probe('event_stream', async () => {
+  const { behind, clients } = await stream.measure();
+  if (behind > 0) throw new Error(`${behind} events behind the ledger, with ${clients} clients`);
+  if (clients >= config.stream.connections) throw new Error(`all ${clients} places are taken`);
+});
+
 async function probe(id: string, measure: () => Promise<void>): Promise<SubsystemHealth> {
   const started = Date.now();
   const measured_at = new Date(started).toISOString();

@@ -29,7 +29,7 @@ export const problemSchema = z.object({
 
 const titles: Record<number, string> = {
   400: 'Bad request', 401: 'Not signed in', 403: 'Not allowed', 404: 'Not found', 405: 'Method not allowed', 408: 'Too slow',
-  409: 'Conflict', 413: 'Too large', 414: 'Address too long', 415: 'Unsupported media type', 422: 'Cannot be done', 429: 'Too many requests',
+  409: 'Conflict', 413: 'Too large', 414: 'Address too long', 415: 'Unsupported media type', 422: 'Cannot be done', 426: 'Upgrade required', 429: 'Too many requests',
   431: 'Headers too large', 500: 'Internal error', 503: 'Not available',
 };
 

@@ -1,5 +1,6 @@
 /** Answers as OpenAPI shows them, and the pieces that requests share. */
 import { z } from 'zod';
+import { principalKinds, roles } from '../domain/actor.ts';
 import { approvalStatuses } from '../domain/approval.ts';
 import { missionOutcomes, missionStatuses, missionTypes, severities } from '../domain/mission.ts';
 import { text } from '../domain/schema/text.ts';
@@ -41,6 +42,32 @@ export const missionSchema = z.looseObject({
   ended_reason: nullable(z.string()), created_by: z.string(), created_at: time, updated_at: time,
   links: z.object({ temporal: nullable(z.string()), commit: nullable(z.string()) }),
 }).describe('The mission package and its state, side by side');
+
+export const missionLineSchema = z.object({
+  ...missionSchema.pick({
+    mission_id: true, mission_type: true, title: true, subsystem_id: true, severity: true, status: true, outcome: true, stage: true,
+    progress: true, paused: true, waiting_on: true, tokens: true, cost_micro_usd: true, landed_commit: true, capa_id: true, ended_reason: true,
+    created_at: true, updated_at: true,
+  }).shape,
+  assigned_to: nullable(z.string()), parent_mission_id: nullable(z.string()), labels: z.array(z.string()), started_at: nullable(time), ended_at: nullable(time),
+});
+
+export const sealedEventSchema = z.object({
+  seq: z.number().int(), event_id: z.string(), ts: time, sealed_at: time, type: z.string(),
+  actor: z.object({ id: z.string(), kind: z.enum(principalKinds), role: z.enum([...roles, 'system']), key_id: nullable(z.string()) }),
+  subject: z.object({
+    mission_id: nullable(z.string()), workflow_id: nullable(z.string()), run_id: nullable(z.string()), stage: nullable(z.string()), attempt: nullable(z.number().int()),
+  }),
+  subsystem_id: nullable(z.string()), payload: z.looseObject({}), payload_digest: z.string(), idempotency_key: z.string(), links: z.array(z.string()),
+}).describe('One event in its place in the ledger');
+
+const figure = z.number().int();
+export const streamMetricsSchema = z.object({
+  missions: z.object(Object.fromEntries(missionStatuses.map((status) => [status, figure]))),
+  waiting_for_person: figure, pending_approvals: figure, open_findings: figure, open_capas: figure, resolved_7d: figure, ended_7d: figure,
+  rolled_back_7d: figure, median_to_landed_ms: nullable(figure), p95_to_landed_ms: nullable(figure), cost_today_micro_usd: figure,
+  unreported_today: figure, unsealed: figure, sealed_at: nullable(time),
+});
 
 export const missionDetailSchema = missionSchema.extend({ stages: z.array(stageSchema).min(healingStages.length) });
 export const missionPageSchema = z.object({ items: z.array(missionSchema), next_cursor: nullable(z.string()) });

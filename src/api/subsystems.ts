@@ -6,7 +6,7 @@ import { openFindings } from '../store/finding-list.ts';
 import { allHealth } from '../store/subsystem-health.ts';
 import { readSubsystems } from '../store/subsystems.ts';
 import type { ApiDeps } from './context.ts';
-import { measureHealth } from './health.ts';
+import { measureHealth, measureStream } from './health.ts';
 
 export interface SubsystemView {
   id: string;
@@ -30,7 +30,7 @@ const never = (reason: string) => ({ state: 'unknown' as const, reason, since: n
 /** Those that answer us directly are measured now; the others show what the detector measured last, and stale is unknown. */
 export async function subsystemsNow(deps: ApiDeps): Promise<SubsystemView[]> {
   const [measured, stored, findings, declared] = await Promise.all([
-    measureHealth(deps), allHealth(deps.database.query), openFindings(deps.database.query), readSubsystems(deps.config.configFolder),
+    Promise.all([measureHealth(deps), measureStream(deps)]).then((parts) => parts.flat()), allHealth(deps.database.query), openFindings(deps.database.query), readSubsystems(deps.config.configFolder),
   ]);
   const now = Date.now();
   const ageOf = (ms: number): number => Math.max(0, Math.round((now - ms) / 100) / 10);

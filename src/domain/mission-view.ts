@@ -1,6 +1,6 @@
 /** One mission as the API shows it: package and read model side by side in one flat object. */
 import type { MissionPackage } from './mission-package.ts';
-import type { MissionOutcome, MissionStatus } from './mission.ts';
+import type { MissionOutcome, MissionStatus, MissionType, Severity } from './mission.ts';
 import type { StageName, StageRecord } from './stages.ts';
 import type { WaitingOn } from './waiting.ts';
 
@@ -31,4 +31,18 @@ export interface MissionSummary extends MissionPackage, MissionState {
 
 export interface MissionDetail extends MissionSummary {
   stages: StageRecord[];
+}
+
+/** A mission as lists and boards show it: what changes while it runs, and what it is called. */
+export interface MissionLine extends Pick<MissionState, 'status' | 'outcome' | 'stage' | 'progress' | 'paused' | 'waiting_on' | 'tokens'
+  | 'cost_micro_usd' | 'landed_commit' | 'capa_id' | 'ended_reason' | 'started_at' | 'ended_at' | 'updated_at'> {
+  mission_id: string;
+  mission_type: MissionType;
+  title: string;
+  subsystem_id: string;
+  severity: Severity;
+  assigned_to: string | null;
+  parent_mission_id: string | null;
+  labels: string[];
+  created_at: string;
 }

@@ -17,7 +17,7 @@ export const ownSubsystems: readonly OwnSubsystem[] = [
   own('temporal', 'Temporal'),
   own('postgres', 'PostgreSQL'),
   own('sealer', 'Ledger sealer', ['postgres']),
-  own('event_stream', 'Live event stream', ['postgres'], 'there is no event stream yet'),
+  own('event_stream', 'Live event stream', ['postgres']),
   own('artifact_store', 'Artefact store'),
   own('workspaces', 'Workspaces'),
   own('scheduler', 'Scheduler', ['temporal']),

@@ -118,6 +118,25 @@ export async function endSession(database: Database, sessionId: string, principa
   });
 }
 
+/**
+ * Which of these keys and sessions still hold: asked for connections that stay open. An open page is a session in use,
+ * so its end moves on.
+ */
+export async function validSignIns(
+  query: Query, signIns: readonly { key_id: string; session_id: string | null }[],
+): Promise<{ keys: Set<string>; sessions: Set<string> }> {
+  const sessions = [...new Set(signIns.flatMap(({ session_id }) => session_id ?? []))];
+  const rows = await query<{ key_id: string | null; session_id: string | null }>(
+    `WITH used AS (
+       UPDATE sessions SET expires_at = LEAST(ends_at, clock_timestamp() + make_interval(hours => $3))
+        WHERE session_id = ANY($2::uuid[]) AND expires_at > clock_timestamp()
+          AND expires_at < LEAST(ends_at, clock_timestamp() + make_interval(hours => $3, mins => -5)))
+     SELECT key_id, NULL::uuid AS session_id FROM api_keys k WHERE key_id = ANY($1) AND ${keyIsUsable}
+     UNION ALL SELECT NULL, session_id FROM sessions WHERE session_id = ANY($2::uuid[]) AND expires_at > clock_timestamp()`,
+    [[...new Set(signIns.map(({ key_id }) => key_id))], sessions, sessionIdleHours]);
+  return { keys: new Set(rows.flatMap(({ key_id }) => key_id ?? [])), sessions: new Set(rows.flatMap(({ session_id }) => session_id ?? [])) };
+}
+
 interface HolderRow { key_id: string; principal_id: string; kind: PrincipalKind; role: Role }
 
 const holderOf = ({ key_id, principal_id, kind, role }: HolderRow): Principal => ({ id: principal_id, kind, role, key_id });
