@@ -32,6 +32,7 @@ export interface Overview {
   metrics: StreamMetrics;
 }
 
+/** No message names a `seq` above what its client was told of already, so any of them is a cursor to come back with. */
 export type ServerMessage =
   | { type: 'initial_data' } & Overview
   /** `seq` is the last one that was looked at: what the filter left out counts as seen. */

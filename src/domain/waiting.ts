@@ -4,6 +4,9 @@ export const waitingKinds = [
 ] as const;
 export type WaitingKind = (typeof waitingKinds)[number];
 
+/** Waits that a person's answer ends. A pause is somebody's will already; the others end by themselves or by another mission. */
+export const personalWaits = ['approval', 'operator', 'budget', 'observation'] as const satisfies readonly WaitingKind[];
+
 export interface WaitingOn {
   kind: WaitingKind;
   reason: string;

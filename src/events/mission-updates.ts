@@ -12,16 +12,18 @@ import type { Tail } from './tail.ts';
 export interface MissionUpdates {
   /** Soon: the missions that the groups were told of. */
   due(): void;
-  /** For one who is catching up, while it still asks for the same. */
-  want(peer: Peer, filter: EventFilter, ids: readonly string[], stillWanted: () => boolean): void;
+  /** For one who is catching up and has been told everything up to `seq`. */
+  want(wish: Wish): void;
 }
+
+export interface Wish { peer: Peer; filter: EventFilter; ids: readonly string[]; seq: number; stillWanted: () => boolean }
 
 /** Ten steps of a mission within this are one update. */
 const everyMs = 50;
 const linesAtOnce = 500;
 
 export function createMissionUpdates(query: Query, tail: Tail, groups: Groups, logger: Logger): MissionUpdates {
-  let wanted: { peer: Peer; filter: EventFilter; ids: readonly string[]; stillWanted: () => boolean }[] = [];
+  let wanted: Wish[] = [];
   let again = false;
   let running = false;
 
@@ -50,7 +52,7 @@ export function createMissionUpdates(query: Query, tail: Tail, groups: Groups, l
       const lines = new Map<string, MissionLine>();
       for (const some of slices(ids)) for (const line of await missionLines(query, some)) lines.set(line.mission_id, line);
       for (const { group, ids } of shared) tell(group.peers, seq, group.filter, ids, lines);
-      for (const { peer, filter, ids, stillWanted } of singles) if (stillWanted()) tell([peer], seq, filter, ids, lines);
+      for (const wish of singles) if (wish.stillWanted()) tell([wish.peer], wish.seq, wish.filter, wish.ids, lines);
     } catch (error) {
       logger.warn({ event: 'stream.missions_unread', reason: (error as Error).message });
       // Nobody was told: they stay to be read.
@@ -66,9 +68,9 @@ export function createMissionUpdates(query: Query, tail: Tail, groups: Groups, l
   }
   return {
     due,
-    want(peer, filter, ids, stillWanted) {
-      if (ids.length === 0) return;
-      wanted.push({ peer, filter, ids, stillWanted });
+    want(wish) {
+      if (wish.ids.length === 0) return;
+      wanted.push(wish);
       due();
     },
   };

@@ -46,7 +46,7 @@ export function startStream(url: string, { query }: Pick<Database, 'query'>, lim
   let total = 0;
   const closing = new Set<() => void>();
   const groups = createGroups();
-  const snapshots = createSnapshots(query, tail);
+  const takeSnapshot = createSnapshots(query, tail);
   const missions = createMissionUpdates(query, tail, groups, logger);
   const metrics = createMetricsUpdates(query, tail, groups, logger);
 
@@ -107,7 +107,7 @@ export function startStream(url: string, { query }: Pick<Database, 'query'>, lim
     },
     join(socket, signIn) {
       const peer = createPeer(socket, signIn);
-      const subscriber = createSubscriber(peer, { query, tail, groups, snapshots, missions, metrics, logger });
+      const subscriber = createSubscriber(peer, { query, tail, groups, takeSnapshot, missions, metrics, logger });
       const release = hold(signIn.principal.id);
       const gone = new Promise<void>((resolve) => { socket.once('close', () => resolve()); });
       peers.set(peer, { subscriber, gone });
@@ -118,7 +118,7 @@ export function startStream(url: string, { query }: Pick<Database, 'query'>, lim
       });
       socket.on('message', (data: Buffer, isBinary: boolean) => subscriber.hear(isBinary ? '' : data.toString('utf8')));
     },
-    overview: () => snapshots.take(0),
+    overview: takeSnapshot,
     async measure() {
       const latest = await latestSeq(query);
       // Behind only if looking now does not help.

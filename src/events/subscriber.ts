@@ -12,14 +12,14 @@ import { dataFrame, frameOf, lineMatches, matches, missionsOf, readMessage, type
 import type { MetricsUpdates } from './metrics-updates.ts';
 import type { MissionUpdates } from './mission-updates.ts';
 import type { Peer } from './peer.ts';
-import type { Snapshots } from './snapshots.ts';
+import type { TakeSnapshot } from './snapshots.ts';
 import type { LiveEvent, Tail } from './tail.ts';
 
 export interface SubscriberDeps {
   query: Query;
   tail: Tail;
   groups: Groups;
-  snapshots: Snapshots;
+  takeSnapshot: TakeSnapshot;
   missions: MissionUpdates;
   metrics: MetricsUpdates;
   logger: Logger;
@@ -38,7 +38,7 @@ const pageSize = 500;
 const messagesPerTenSeconds = 30;
 
 export function createSubscriber(peer: Peer, deps: SubscriberDeps): Subscriber {
-  const { query, tail, groups, snapshots, missions, metrics, logger } = deps;
+  const { query, tail, groups, takeSnapshot, missions, metrics, logger } = deps;
   /** Of the subscription that counts; an earlier one that still reads finds that it is over. */
   let current = 0;
   let filter: EventFilter = {};
@@ -65,16 +65,15 @@ export function createSubscriber(peer: Peer, deps: SubscriberDeps): Subscriber {
     if (message.type === 'subscribe') {
       const { type: _, after, ...rest } = message;
       filter = rest;
-      cursor = after ?? 0;
       if (after !== null) {
+        cursor = after;
         const refused = await tooFar(after);
         if (!goesOn()) return;
         if (refused !== undefined) return peer.send(frameOf({ type: 'snapshot_required', reason: refused }));
-        metrics.want(peer);
         return catchUp(goesOn);
       }
     }
-    const overview = await filtered(await snapshots.take(cursor));
+    const overview = await filtered(await takeSnapshot());
     if (!goesOn()) return;
     cursor = overview.seq;
     peer.send(frameOf({ type: 'initial_data', ...overview }));
@@ -112,7 +111,8 @@ export function createSubscriber(peer: Peer, deps: SubscriberDeps): Subscriber {
     if (missed.length > 0 || seq > cursor) peer.send(dataFrame(seq, missed));
     cursor = seq;
     leaveGroup = groups.join(peer, filter);
-    missions.want(peer, filter, missionsOf(missed.map(({ event }) => event)), goesOn);
+    missions.want({ peer, filter, ids: missionsOf(missed.map(({ event }) => event)), seq, stillWanted: goesOn });
+    metrics.want(peer);
   }
 
   async function sendPage(goesOn: () => boolean): Promise<void> {
@@ -125,7 +125,7 @@ export function createSubscriber(peer: Peer, deps: SubscriberDeps): Subscriber {
     // A page that is not full was the last: the filter left out whatever else there is.
     cursor = rows.length < pageSize || page.length < rows.length ? until : page.at(-1)!.seq;
     peer.send(dataFrame(cursor, page.map((event) => ({ event, json: JSON.stringify(event) }))));
-    missions.want(peer, filter, missionsOf(page), goesOn);
+    missions.want({ peer, filter, ids: missionsOf(page), seq: cursor, stillWanted: goesOn });
   }
 
   function leave(): void {

@@ -2,6 +2,7 @@
 import type { MissionLine } from '../domain/mission-view.ts';
 import { missionStatuses, type MissionStatus } from '../domain/mission.ts';
 import type { StreamMetrics } from '../domain/stream.ts';
+import { personalWaits } from '../domain/waiting.ts';
 import type { Query } from './database.ts';
 
 const openLines = 500;
@@ -32,13 +33,10 @@ export async function overviewLines(query: Query): Promise<MissionLine[]> {
 
 type Figures = Omit<StreamMetrics, 'missions'> & { counts: Partial<Record<MissionStatus, number>> };
 
-/** Kinds of waits that end by what a person does; the others end by themselves or by another mission. */
-const personal = "('approval', 'operator', 'agent', 'budget', 'pause', 'observation')";
-
 export async function streamMetrics(query: Query): Promise<StreamMetrics> {
   const [row] = await query<Figures>(
     `SELECT (SELECT jsonb_object_agg(status, n) FROM (SELECT status, count(*) AS n FROM missions GROUP BY status) c) AS counts,
-            (SELECT count(*) FROM missions WHERE waiting_on IS NOT NULL AND waiting_on->>'kind' IN ${personal} AND ended_at IS NULL) AS waiting_for_person,
+            (SELECT count(*) FROM missions WHERE waiting_on IS NOT NULL AND waiting_on->>'kind' = ANY($1) AND ended_at IS NULL) AS waiting_for_person,
             (SELECT count(*) FROM approvals WHERE status = 'waiting') AS pending_approvals,
             (SELECT count(*) FROM findings WHERE resolved_at IS NULL) AS open_findings,
             (SELECT count(*) FROM capas WHERE state NOT IN ('REJECTED', 'CLOSED_EFFECTIVE', 'VOIDED')) AS open_capas,
@@ -53,7 +51,7 @@ export async function streamMetrics(query: Query): Promise<StreamMetrics> {
                       WHERE s.name = 'merge_changes' AND s.status = 'passed' AND s.ended_at > clock_timestamp() - interval '7 days'
                         AND m.started_at IS NOT NULL) spans) landed,
             (SELECT coalesce(sum(cost_micro_usd), 0)::bigint AS cost_today_micro_usd, coalesce(sum(usage_unreported), 0)::bigint AS unreported_today
-               FROM missions WHERE started_at >= date_trunc('day', clock_timestamp(), 'UTC')) today`);
+               FROM missions WHERE started_at >= date_trunc('day', clock_timestamp(), 'UTC')) today`, [personalWaits]);
   const { counts, ...figures } = row!;
   const missions = Object.fromEntries(missionStatuses.map((status) => [status, counts?.[status] ?? 0])) as Record<MissionStatus, number>;
   return { missions, ...figures };
