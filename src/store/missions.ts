@@ -29,6 +29,8 @@ export interface MissionFilter {
   label?: string | undefined;
   created_after?: string | undefined;
   created_before?: string | undefined;
+  /** Words that its id, title or symptoms have, each at least in its beginning. */
+  q?: string | undefined;
 }
 
 const columns = `mission_id, created_seq, package, status, outcome, stage, progress, paused, waiting_on, context,
@@ -87,11 +89,15 @@ export async function listMissions(
   add((p) => `labels @> ARRAY[${p}]::text[]`, filter.label);
   add((p) => `created_at >= ${p}`, filter.created_after);
   add((p) => `created_at < ${p}`, filter.created_before);
+  add((p) => `mission_words(mission_id, package) @@ to_tsquery('simple', ${p})`, filter.q === undefined ? undefined : wordsQuery(filter.q));
   params.push(limit);
   return query<MissionRow>(
     `SELECT ${columns} FROM missions ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}
       ORDER BY created_seq DESC LIMIT $${params.length}`, params);
 }
+
+/** Every word, in any order, by its beginning. A tsquery has a grammar of its own: only letters and digits get through. */
+const wordsQuery = (text: string): string => (text.match(/[\p{L}\p{N}]+/gu) ?? []).map((word) => `'${word}':*`).join(' & ');
 
 export async function stagesOf(query: Query, id: string): Promise<StageRecord[]> {
   return query<StageRecord>(

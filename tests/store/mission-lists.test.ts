@@ -11,7 +11,7 @@ beforeAll(async () => {
   const repository = await aRepository(db.database);
   for (let i = 0; i < 12; i += 1) {
     ids.push(await aMission(db.database, repository, {
-      severity: i % 2 === 0 ? 'critical' : 'low', labels: i % 3 === 0 ? ['slow', `n${i}`] : [], subsystem_id: i < 6 ? 'mesh' : 'postgres',
+      severity: i % 2 === 0 ? 'critical' : 'low', labels: i % 3 === 0 ? ['slow', `n${i}`] : [], subsystem_id: i < 6 ? 'mesh' : 'postgres', symptoms: [{ description: `errors/n${i}-rate<img>${i === 5 ? ' Müller' : ''}` }],
       assigned_to: i === 4 ? 'anna' : null, created_at: new Date(Date.UTC(2025, 0, 10, 12, i)).toISOString(),
     }));
   }
@@ -19,6 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
+const firstDay = '2025-01-10T00:00:00Z';
 const newestFirst = (wanted: (i: number) => boolean): string[] => ids.filter((_, i) => wanted(i)).reverse();
 async function pages(filter: MissionFilter, size: number): Promise<string[][]> {
   const result: string[][] = [];
@@ -55,6 +56,13 @@ test.each<[string, MissionFilter, (i: number) => boolean]>([
   ['time, from the first moment on', { created_after: '2025-01-10T12:09:00.000Z' }, (i) => i >= 9],
   ['time, before the last moment', { created_after: '2025-01-10T12:00:00Z', created_before: '2025-01-10T12:03:00.000Z' }, (i) => i < 3],
   ['several at once', { severity: 'critical', subsystem_id: 'mesh', label: 'slow' }, (i) => i === 0],
+  ['a word of the title', { q: 'adding', created_after: firstDay }, () => true],
+  ['the beginnings of two words, in any order', { q: 'wro ADD', created_after: firstDay }, () => true],
+  ['a word of a symptom, whatever it stands between', { q: 'n7-rate' }, (i) => i === 7],
+  ['letters beyond English', { q: 'MÜLL' }, (i) => i === 5],
+  ['words and a status', { q: 'rate', status: 'in_progress' }, (i) => i === 11],
+  ['a word that only one of two is there of', { q: 'adding nonsense' }, () => false],
+  ['what looks like the grammar of a search', { q: "n7' | !'x:*" }, () => false],
   ['what nobody has', { label: "' OR true --" }, () => false],
 ])('filtered by %s', async (_, filter, wanted) => {
   expect(await all(filter)).toEqual(newestFirst(wanted));
