@@ -97,7 +97,7 @@ export async function listMissions(
 }
 
 /** Every word, in any order, by its beginning. A tsquery has a grammar of its own: only letters and digits get through. */
-const wordsQuery = (text: string): string => (text.match(/[\p{L}\p{N}]+/gu) ?? []).map((word) => `'${word}':*`).join(' & ');
+const wordsQuery = (text: string): string => (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).map((word) => `'${word}':*`).join(' & ');
 
 export async function stagesOf(query: Query, id: string): Promise<StageRecord[]> {
   return query<StageRecord>(
