@@ -37,7 +37,7 @@ const retried: readonly WaitingKind[] = ['operator', 'landing', 'agent', 'budget
 export const canRetry = ({ waiting_on: on }: Pick<MissionLine, 'waiting_on'>): boolean => on !== null && retried.includes(on.kind);
 
 const waitWords: Readonly<Record<WaitingKind, string>> = {
-  approval: 'approval', operator: 'parked', agent: 'agent', budget: 'budget', dependency: 'dependency', pause: 'paused', landing: 'queued',
+  approval: 'approval', operator: 'parked', agent: 'no agent', budget: 'budget', dependency: 'dependency', pause: 'paused', landing: 'queued',
   observation: 'undecided', resource: 'locked out',
 };
 export const waitWord = (kind: WaitingKind): string => waitWords[kind];

@@ -15,7 +15,8 @@ const shownRunning = 8;
 const shownEvents = 14;
 
 const running = computed(() => openMissions.value.filter((mission) => mission.started_at !== null));
-const news = computed(() => recentEvents.value.slice(0, shownEvents));
+// That a stage began is told by the track; that it ended is news.
+const news = computed(() => recentEvents.value.filter((event) => event.type !== 'stage.started').slice(0, shownEvents));
 
 export const OverviewPage = () => (
   <>
@@ -42,7 +43,7 @@ function Running() {
   const all = running.value;
   const shown = all.slice(0, shownRunning);
   return (
-    <Card title="Running" aside={all.length > shown.length ? <a href="/missions?status=running">{shown.length} of {all.length}</a> : String(all.length)}>
+    <Card title="Running" aside={all.length > shown.length ? <a href="/missions?status=in_progress">{shown.length} of {all.length}</a> : String(all.length)}>
       {metrics.value === null && missions.value.size === 0 && <Loading what="missions" />}
       {metrics.value !== null && shown.length === 0 && (
         <Empty title="Nothing runs">

@@ -3,7 +3,7 @@ import { computed } from '@preact/signals';
 import { Span } from '../../parts/age.tsx';
 import { metrics, openMissions } from '../../store.ts';
 import { took } from '../../time.ts';
-import { dollars, waitsForPerson } from '../../words.ts';
+import { dollars, plural, waitsForPerson } from '../../words.ts';
 
 const oldestWait = computed(() => openMissions.value.filter(waitsForPerson).map((mission) => mission.waiting_on!.since).sort()[0]);
 
@@ -23,7 +23,7 @@ export function Figures() {
         {now && (now.p95_to_landed_ms === null ? 'nothing landed' : `p95 ${took(now.p95_to_landed_ms)}`)}
       </Figure>
       <Figure label="Spend today" value={now === null ? undefined : dollars(now.cost_today_micro_usd)}>
-        {now && (now.unreported_today === 0 ? 'all reported' : `${now.unreported_today} runs unreported`)}
+        {now && (now.unreported_today === 0 ? 'all reported' : `${plural(now.unreported_today, 'run')} unreported`)}
       </Figure>
     </section>
   );

@@ -28,7 +28,7 @@ export function SubsystemsCard() {
                 <div key={one.id} title={`${one.name}: ${one.state}${one.reason === null ? '' : `, ${one.reason}`}${one.measured_at === null ? '' : `\nmeasured ${absolute(one.measured_at)}`}`}>
                   <Dot tone={healthTone[one.state]} />
                   <span class="clip">{one.id}</span>
-                  <small>{one.state === 'healthy' ? '' : `${one.state} · `}{one.measured_at === null ? 'never' : duration(now.value - Date.parse(one.measured_at))}</small>
+                  <small>{one.state === 'healthy' ? '' : `${one.state} · `}{one.measured_at === null ? 'never' : duration(Math.max(1_000, now.value - Date.parse(one.measured_at)))}</small>
                 </div>
               ))}
             </div>
