@@ -44,9 +44,9 @@ export function WindowedList<T>({ items, row_height: height, row, id_of: idOf, l
   const shown = items.slice(from, from + count);
   useEffect(() => { if (from + count >= items.length) nearEnd?.(); }, [from + count >= items.length, items.length]);
   return (
-    <div ref={box} role="list" aria-label={label} class="windowed" style={{ height: items.length * height }}>
+    <div ref={box} role="list" aria-label={label} class="windowed" style={{ height: `${items.length * height}px` }}>
       {shown.map((item, i) => (
-        <div key={idOf(item)} role="listitem" aria-setsize={items.length} aria-posinset={from + i + 1} style={{ transform: `translateY(${(from + i) * height}px)`, height }}>
+        <div key={idOf(item)} role="listitem" aria-setsize={items.length} aria-posinset={from + i + 1} style={{ transform: `translateY(${(from + i) * height}px)`, height: `${height}px` }}>
           {row(item)}
         </div>
       ))}

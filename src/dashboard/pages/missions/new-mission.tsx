@@ -61,7 +61,7 @@ export function NewMission({ close }: { close: () => void }) {
         <label><span>Title</span><input name="title" required maxLength={200} autoFocus defaultValue={textOf(given['title'])} placeholder="Event delivery latency over 100 ms" /></label>
         <div class="pair">
           <label><span>Subsystem</span><input name="subsystem_id" required maxLength={200} defaultValue={textOf(given['subsystem_id'])} placeholder="trigger_mesh" /></label>
-          <label><span>Severity</span><select name="severity" defaultValue={textOf(given['severity']) || 'medium'}>{severities.map((one) => <option key={one}>{one}</option>)}</select></label>
+          <label><span>Severity</span><select name="severity">{severities.map((one) => <option key={one} selected={one === (textOf(given['severity']) || 'medium')}>{one}</option>)}</select></label>
         </div>
         <label><span>What is wrong</span><textarea name="symptom" rows={2} maxLength={10_000} placeholder="p95 is 150 ms since Tuesday" /></label>
         <div class="pair">
