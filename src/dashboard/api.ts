@@ -61,3 +61,14 @@ export const newIdempotencyKey = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 export const inPath = (id: string): string => encodeURIComponent(id);
+
+/** Where the bytes of an artefact are; a link to it downloads. */
+export const artifactPath = (sha256: string): string => `${base}/artifacts/${sha256}`;
+
+/** An artefact as text. Only for those that are small enough to be shown. @throws ApiProblem */
+export async function artifactText(sha256: string): Promise<string> {
+  const response = await fetch(artifactPath(sha256), { credentials: 'same-origin', signal: AbortSignal.timeout(patienceMs) })
+    .catch(() => { throw new ApiProblem(0, 'UNREACHABLE', 'Mission Control does not answer; it may be restarting'); });
+  if (!response.ok) throw new ApiProblem(response.status, 'ARTIFACT_NOT_FOUND', `the artefact could not be read: ${response.status}`);
+  return response.text();
+}

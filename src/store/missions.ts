@@ -27,6 +27,7 @@ export interface MissionFilter {
   mission_type?: string | undefined;
   assigned_to?: string | undefined;
   label?: string | undefined;
+  parent_mission_id?: string | undefined;
   created_after?: string | undefined;
   created_before?: string | undefined;
   /** Words that its id, title or symptoms have, each at least in its beginning. */
@@ -87,6 +88,7 @@ export async function listMissions(
   add((p) => `mission_type = ${p}`, filter.mission_type);
   add((p) => `assigned_to = ${p}`, filter.assigned_to);
   add((p) => `labels @> ARRAY[${p}]::text[]`, filter.label);
+  add((p) => `parent_mission_id = ${p}`, filter.parent_mission_id);
   add((p) => `created_at >= ${p}`, filter.created_after);
   add((p) => `created_at < ${p}`, filter.created_before);
   add((p) => `mission_words(mission_id, package) @@ to_tsquery('simple', ${p})`, filter.q === undefined ? undefined : wordsQuery(filter.q));

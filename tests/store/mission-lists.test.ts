@@ -12,7 +12,7 @@ beforeAll(async () => {
   for (let i = 0; i < 12; i += 1) {
     ids.push(await aMission(db.database, repository, {
       severity: i % 2 === 0 ? 'critical' : 'low', labels: i % 3 === 0 ? ['slow', `n${i}`] : [], subsystem_id: i < 6 ? 'mesh' : 'postgres', symptoms: [{ description: `errors/n${i}-rate<img>${i === 5 ? ' Müller' : ''}` }],
-      assigned_to: i === 4 ? 'anna' : null, created_at: new Date(Date.UTC(2025, 0, 10, 12, i)).toISOString(),
+      assigned_to: i === 4 ? 'anna' : null, parent_mission_id: i === 9 ? ids[0]! : null, created_at: new Date(Date.UTC(2025, 0, 10, 12, i)).toISOString(),
     }));
   }
   await db.database.transaction((query) => applyRecord(query, record(ids.at(-1) ?? '', 1, { state: { status: 'in_progress' } })));
@@ -63,6 +63,7 @@ test.each<[string, MissionFilter, (i: number) => boolean]>([
   ['words and a status', { q: 'rate', status: 'in_progress' }, (i) => i === 11],
   ['a word that only one of two is there of', { q: 'adding nonsense' }, () => false],
   ['what looks like the grammar of a search', { q: "n7' | !'x:*" }, () => false],
+  ['parent', { parent_mission_id: 'mission_20250110_001' }, (i) => i === 9],
   ['what nobody has', { label: "' OR true --" }, () => false],
 ])('filtered by %s', async (_, filter, wanted) => {
   expect(await all(filter)).toEqual(newestFirst(wanted));

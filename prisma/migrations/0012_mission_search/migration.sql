@@ -8,3 +8,6 @@ RETURN to_tsvector('simple'::regconfig, regexp_replace(
   left(coalesce(jsonb_path_query_array(package, '$.symptoms[*].description')::text, ''), 100000), '[\u0021-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007e]+', ' ', 'g'));
 
 CREATE INDEX missions_words ON missions USING gin (mission_words(mission_id, package));
+
+-- The children of a mission, newest first; most missions have no parent.
+CREATE INDEX missions_parent ON missions (parent_mission_id, created_seq DESC) WHERE parent_mission_id IS NOT NULL;

@@ -30,7 +30,7 @@ const idempotencyHeaders = z.object({ 'idempotency-key': z.string().min(1).max(2
 const listQuery = z.strictObject({
   status: z.enum(missionStatuses).optional(), severity: z.enum(severities).optional(),
   subsystem_id: text(200, 0).optional(), mission_type: z.enum(missionTypes).optional(),
-  assigned_to: text(200, 0).optional(), label: text(200, 0).optional(),
+  assigned_to: text(200, 0).optional(), label: text(200, 0).optional(), parent_mission_id: text(200, 0).optional(),
   created_after: moment.optional(), created_before: moment.optional(),
   q: text(200).refine((words) => /[\p{L}\p{N}]/u.test(words), 'words to look for').optional()
     .describe('words that its id, title or symptoms have, each at least in its beginning'),

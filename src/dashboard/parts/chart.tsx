@@ -1,0 +1,38 @@
+import { useEffect, useRef } from 'preact/hooks';
+import type { Tone } from './chip.tsx';
+import type { Drawn } from './chart-drawing.ts';
+
+export interface ChartPoint { at: number; value: number; tone: Tone }
+
+export interface ChartProps {
+  points: readonly ChartPoint[];
+  /** Milliseconds since the epoch: the whole span, also where there is no point yet. */
+  from: number;
+  to: number;
+  target: number | null;
+  comparator: string;
+  /** A moment that matters. */
+  mark?: { at: number; word: string };
+  label: string;
+}
+
+/** Values over time with their target line; every point has the colour of its verdict. The drawing's code is loaded when first needed. */
+export function Chart(props: ChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const drawn = useRef<Drawn | null>(null);
+  const latest = useRef(props);
+  latest.current = props;
+  useEffect(() => {
+    let gone = false;
+    void import('./chart-drawing.ts').then(({ draw }) => {
+      if (!gone && box.current !== null) drawn.current = draw(box.current, () => latest.current);
+    });
+    return () => {
+      gone = true;
+      drawn.current?.destroy();
+    };
+  }, []);
+  useEffect(() => drawn.current?.update(), [props.points.length, props.to, props.target]);
+  const last = props.points.at(-1);
+  return <div ref={box} class="chart" role="img" aria-label={`${props.label}: ${props.points.length} values${last === undefined ? '' : `, last ${last.value}`}${props.target === null ? '' : `, target ${props.comparator} ${props.target}`}`} />;
+}
