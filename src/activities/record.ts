@@ -10,6 +10,7 @@ import { once } from '../store/effects.ts';
 import { saveApproval } from '../store/approvals.ts';
 import { openCapa } from '../store/capas.ts';
 import { applyRecord, dependenciesOf, runningDependents, unstartedMissions } from '../store/missions.ts';
+import { saveReport } from '../store/tracked.ts';
 import { startMission } from '../engine/start-mission.ts';
 import { tellCapa } from '../engine/tell-capa.ts';
 import { tellUntold } from './capa.ts';
@@ -32,11 +33,12 @@ export const recordActivities = ({ database, temporal, hostQueue, logger }: Acti
     return hostQueue;
   },
 
-  /** State, stages, approval and events of one step, in one transaction. */
+  /** State, stages, approval, report and events of one step, in one transaction. */
   async write(input: { record: MissionRecord; approval: Approval | null }): Promise<void> {
     await database.transaction(async (query) => {
       const fresh = await applyRecord(query, input.record);
       if (fresh && input.approval !== null) await saveApproval(query, input.approval);
+      if (fresh) await saveReport(query, input.record);
     });
   },
 

@@ -4,6 +4,7 @@ import type { Actor } from './actor.ts';
 export const eventTypes = [
   'mission.created', 'mission.execute_requested', 'mission.started', 'mission.status_changed', 'mission.waiting',
   'mission.wait_ended', 'mission.paused', 'mission.resumed', 'mission.abort_requested', 'mission.retried',
+  'mission.progress', 'mission.stalled', 'template.added', 'template.removed',
   'stage.started', 'stage.ended', 'tests.passed',
   'approval.requested', 'approval.decided', 'approval.automatic', 'approval.expired', 'approval.carried',
   'merge.landed', 'merge.reverted', 'merge.refused', 'merge.violation', 'queue.frozen',

@@ -2,6 +2,7 @@
 import type { MetricTarget, WindowSpec } from './observation.ts';
 import type { HealingRequest } from './healing.ts';
 import type { MissionType, Severity } from './mission.ts';
+import type { TrackedWork } from './tracked.ts';
 
 export interface MissionContext {
   git_sha: string | null;
@@ -60,6 +61,8 @@ export interface MissionPackage {
   workspace: Workspace | null;
   /** What a healing mission heals. */
   healing?: HealingRequest | undefined;
+  /** How a tracked mission is watched. */
+  tracked?: TrackedWork | undefined;
   trust_requirements: {
     required_trust_score: number;
     allowed_roles: string[];
@@ -77,6 +80,7 @@ export interface MissionPackage {
 
 export type CodingPackage = MissionPackage & { workspace: Workspace };
 export type HealingPackage = MissionPackage & { healing: HealingRequest };
+export type TrackedPackage = MissionPackage & { tracked: TrackedWork };
 
 /** One thing that was tried, and how it ended. Filled by the pipeline. */
 export interface RemediationEvent {

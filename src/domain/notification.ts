@@ -4,7 +4,7 @@ import { severities, type Severity } from './mission.ts';
 import { oneLine } from './plain-text.ts';
 
 export const notificationKinds = [
-  'approval_waiting', 'parked', 'escalated', 'rolled_back', 'finding_opened', 'capa_overdue', 'budget', 'stopped', 'queue_frozen',
+  'approval_waiting', 'parked', 'stalled', 'escalated', 'rolled_back', 'finding_opened', 'capa_overdue', 'budget', 'stopped', 'queue_frozen',
 ] as const;
 export type NotificationKind = (typeof notificationKinds)[number];
 
@@ -14,7 +14,7 @@ export type DeliveryKind = (typeof deliveryKinds)[number];
 
 /** Events that may become a notification. The trigger that collects them holds the same list; a test compares. */
 export const notifyingEventTypes = [
-  'mission.waiting', 'mission.status_changed', 'merge.violation', 'queue.frozen', 'finding.opened', 'capa.overdue',
+  'mission.waiting', 'mission.stalled', 'mission.status_changed', 'merge.violation', 'queue.frozen', 'finding.opened', 'capa.overdue',
   'budget.warning', 'budget.exhausted', 'control.stopped', 'notification.test_requested',
 ] as const satisfies readonly EventType[];
 type NotifyingEventType = (typeof notifyingEventTypes)[number];
@@ -44,7 +44,7 @@ const maxBody = 1_000;
 
 /** How grave a kind is when neither event nor mission says so: an unknown severity is never a low one. */
 const severityOf: Readonly<Record<NotificationKind | 'test', Severity>> = {
-  approval_waiting: 'medium', parked: 'high', escalated: 'high', rolled_back: 'high', finding_opened: 'high', capa_overdue: 'high',
+  approval_waiting: 'medium', parked: 'high', stalled: 'medium', escalated: 'high', rolled_back: 'high', finding_opened: 'high', capa_overdue: 'high',
   budget: 'high', stopped: 'critical', queue_frozen: 'critical', test: 'low',
 };
 
@@ -52,7 +52,7 @@ const severityOf: Readonly<Record<NotificationKind | 'test', Severity>> = {
 const own: readonly (NotificationKind | 'test')[] = ['stopped', 'queue_frozen', 'test'];
 
 const leadOf: Readonly<Record<NotificationKind | 'test', string>> = {
-  approval_waiting: 'Approval waiting', parked: 'Waiting for an operator', escalated: 'Escalated', rolled_back: 'Rolled back',
+  approval_waiting: 'Approval waiting', parked: 'Waiting for an operator', stalled: 'No report', escalated: 'Escalated', rolled_back: 'Rolled back',
   finding_opened: 'Finding', capa_overdue: 'CAPA overdue', budget: 'Budget', stopped: 'Stopped', queue_frozen: 'Merge queue frozen', test: 'Test',
 };
 
@@ -81,6 +81,7 @@ export function notificationFor(event: NotifyingEvent, mission: MissionFacts | n
 function kindOf(type: NotifyingEventType, payload: Record<string, unknown>): Notification['kind'] | null {
   switch (type) {
     case 'mission.waiting': return waitKind(payload['kind']);
+    case 'mission.stalled': return 'stalled';
     case 'mission.status_changed':
       if (payload['status'] !== 'escalated') return null;
       return payload['outcome'] === 'rolled_back' ? 'rolled_back' : 'escalated';

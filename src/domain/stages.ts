@@ -21,8 +21,10 @@ export const healingStages = ['detect', 'plan', 'execute', 'verify', 'observe', 
 export const stageNames = [...codingStages, ...healingStages] as const;
 export type StageName = (typeof stageNames)[number];
 
-/** The pipeline that a mission of this type runs through, in order. */
-export const pipelineOf = (type: MissionType): readonly StageName[] => (type === 'healing' ? healingStages : codingStages);
+const pipelines: Readonly<Record<MissionType, readonly StageName[]>> = { coding: codingStages, healing: healingStages, tracked: [] };
+
+/** The pipeline that a mission of this type runs through, in order. A tracked one runs elsewhere and has none here. */
+export const pipelineOf = (type: MissionType): readonly StageName[] => pipelines[type];
 
 export const stageStatuses = ['pending', 'running', 'waiting', 'passed', 'failed', 'skipped'] as const;
 export type StageStatus = (typeof stageStatuses)[number];

@@ -1,12 +1,14 @@
 /** Starts a mission's workflow. Its id is the mission's, so a second start is the same mission. */
 import type { Client } from '@temporalio/client';
-import { severityRank } from '../domain/mission.ts';
+import { severityRank, type MissionType } from '../domain/mission.ts';
 import type { MissionPackage } from '../domain/mission-package.ts';
 import { taskQueue } from './client.ts';
 
+const workflowOf: Readonly<Record<MissionType, string>> = { coding: 'codingMission', healing: 'healingMission', tracked: 'trackedMission' };
+
 /** @throws WorkflowExecutionAlreadyStartedError when it ran, or runs already */
 export async function startMission(temporal: Client, mission: MissionPackage): Promise<void> {
-  await temporal.workflow.start(mission.mission_type === 'healing' ? 'healingMission' : 'codingMission', {
+  await temporal.workflow.start(workflowOf[mission.mission_type], {
     workflowId: mission.mission_id,
     taskQueue,
     args: [{ package: mission }],

@@ -22,6 +22,8 @@ export interface MissionRow extends MissionState {
 
 export interface MissionFilter {
   status?: MissionStatus | undefined;
+  /** Any of these. */
+  statuses?: MissionStatus[] | undefined;
   severity?: Severity | undefined;
   subsystem_id?: string | undefined;
   mission_type?: string | undefined;
@@ -83,6 +85,7 @@ export async function listMissions(
   };
   add((p) => `created_seq < ${p}`, before);
   add((p) => `status = ${p}`, filter.status);
+  add((p) => `status = ANY(${p})`, filter.statuses);
   add((p) => `severity = ${p}`, filter.severity);
   add((p) => `subsystem_id = ${p}`, filter.subsystem_id);
   add((p) => `mission_type = ${p}`, filter.mission_type);

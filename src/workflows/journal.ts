@@ -7,6 +7,7 @@ import type { MissionContext, RemediationEvent } from '../domain/mission-package
 import type { MissionState } from '../domain/mission-view.ts';
 import type { MissionRecord, StateChange } from '../domain/record.ts';
 import type { StageRecord } from '../domain/stages.ts';
+import type { ReportedDetails, ReportKey } from '../domain/tracked.ts';
 import { record } from './activities.ts';
 
 export interface Journal {
@@ -20,22 +21,28 @@ export interface Journal {
   remember: (entry: Omit<RemediationEvent, 'at'>) => void;
   setContext: (context: MissionContext) => void;
   saveApproval: (approval: Approval) => void;
+  /** Notes what somebody reports about work that is done elsewhere. */
+  report: (details: ReportedDetails, key: ReportKey | null) => void;
+  /** What the next run of a long life goes on from. Nothing may be left to write. */
+  carry: () => CarriedJournal;
   /** Writes everything noted so far in one transaction. */
   flush: () => Promise<void>;
 }
 
-export function openJournal(missionId: string): Journal {
+export interface CarriedJournal { state: Omit<MissionState, 'updated_at'>; seq: number; event_number: number }
+
+export function openJournal(missionId: string, carried?: CarriedJournal): Journal {
   const info = workflowInfo();
   const stages: StageRecord[] = [];
   const remediation: RemediationEvent[] = [];
   const state: Omit<MissionState, 'updated_at'> = {
     status: 'open', outcome: null, stage: null, progress: 0, paused: false, waiting_on: null, tokens: 0,
     cost_micro_usd: 0, usage_unreported: 0, landed_commit: null, landed_tree: null, capa_id: null, ended_reason: null,
-    started_at: null, ended_at: null,
+    started_at: null, ended_at: null, ...carried?.state,
   };
 
-  let seq = 0;
-  let eventNumber = 0;
+  let seq = carried?.seq ?? 0;
+  let eventNumber = carried?.event_number ?? 0;
   const emptyRecord = (): Omit<MissionRecord, 'mission_id' | 'seq'> => ({ state: {}, stages: [], events: [] });
   let pending = emptyRecord();
   let pendingApproval: Approval | null = null;
@@ -83,6 +90,13 @@ export function openJournal(missionId: string): Journal {
       pendingApproval = { ...approval, decisions: [...approval.decisions] };
       dirty = true;
     },
+    report(details, key) {
+      const { details: before, keys } = pending.report ?? { details: {}, keys: [] };
+      const metadata = before.metadata && details.metadata ? { metadata: { ...before.metadata, ...details.metadata } } : {};
+      pending.report = { details: { ...before, ...details, ...metadata }, keys: key === null ? keys : [...keys, key], at: new Date().toISOString() };
+      dirty = true;
+    },
+    carry: () => ({ state: { ...state }, seq, event_number: eventNumber }),
     /** Records are written one after the other, whoever asks: handlers interleave with the pipeline at every await. */
     flush() {
       flushing = flushing.then(async () => {

@@ -5,8 +5,10 @@ import type { ApprovalStatus, DecideInput } from '../domain/approval.ts';
 import type { EffectsResult, HealingPlan, HealingRequest } from '../domain/healing.ts';
 import type { Resource } from '../domain/subsystem.ts';
 import type { LandingRequest, LandingResult } from '../domain/landing.ts';
+import type { MissionStatus } from '../domain/mission.ts';
 import type { MissionState } from '../domain/mission-view.ts';
 import type { StageRecord } from '../domain/stages.ts';
+import type { ReportedDetails, ReportKey } from '../domain/tracked.ts';
 
 /** What the effects of one plan need: everything, so that the holder of the resource depends on nobody. */
 export interface EffectsInput {
@@ -46,6 +48,16 @@ export interface ObservationDecision {
   valid_until: string;
 }
 export const decideObservation = defineUpdate<SteerAnswer, [ObservationDecision]>('decideObservation');
+
+/** What is reported about a tracked mission. `reason` is what a failure or a cancellation says. */
+export interface ReportInput extends SteerInput { details: ReportedDetails; key: ReportKey | null }
+export interface ReportAnswer { status: MissionStatus; progress: number }
+export const progress = defineUpdate<ReportAnswer, [ReportInput]>('progress');
+export const complete = defineUpdate<ReportAnswer, [ReportInput]>('complete');
+export const fail = defineUpdate<ReportAnswer, [ReportInput]>('fail');
+export const cancel = defineUpdate<ReportAnswer, [ReportInput]>('cancel');
+/** Changes nothing; answers once the mission's row says that it runs. */
+export const whenRunning = defineUpdate<ReportAnswer, []>('whenRunning');
 
 export const state = defineQuery<Omit<MissionState, 'updated_at'> & { stages: StageRecord[] }>('state');
 

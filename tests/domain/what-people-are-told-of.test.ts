@@ -15,6 +15,7 @@ test.each<[EventType, Record<string, unknown>, Partial<Notification>]>([
   ['mission.waiting', { kind: 'operator', reason: 'run_tests: DISK_FULL' }, { kind: 'parked', title: 'Waiting for an operator: Adding is wrong' }],
   ['mission.waiting', { kind: 'observation', reason: 'INCONCLUSIVE: no data' }, { kind: 'parked' }],
   ['mission.waiting', { kind: 'budget', reason: 'the budget is used up' }, { kind: 'budget' }],
+  ['mission.stalled', { reason: 'no report for 15 minutes' }, { kind: 'stalled', severity: 'medium', title: 'No report: Adding is wrong', body: 'no report for 15 minutes' }],
   ['mission.status_changed', { status: 'escalated', outcome: 'failed', reason: 'no candidate passed' }, { kind: 'escalated', body: 'no candidate passed' }],
   ['mission.status_changed', { status: 'escalated', outcome: 'rolled_back' }, { kind: 'rolled_back', body: 'no reason was given' }],
   ['merge.violation', { reason: 'another tree' }, { kind: 'queue_frozen', severity: 'critical' }],

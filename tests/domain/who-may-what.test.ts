@@ -8,6 +8,7 @@ const table = `
   mission:create     .      y        .        y     y
   mission:execute    .      y        .        y     y
   mission:steer      .      y        .        y     .
+  mission:report     .      y        .        y     y
   mission:observe    .      y        y        y     .
   approval:read      y      y        y        y     .
   approval:decide    .      .        y        y     .
@@ -16,6 +17,7 @@ const table = `
   metric:read        y      y        y        y     y
   metric:write       .      y        .        y     .
   metric:push        .      y        .        y     .
+  template:write     .      y        .        y     .
   artifact:write     .      y        .        y     y
   queue:read         y      y        y        y     y
   policy:read        y      y        y        y     y

@@ -10,6 +10,7 @@ import { missionTypes, severities } from '../mission.ts';
 import { metricIdSchema } from './metric.ts';
 import { observationWindowSchema } from './observation.ts';
 import { text } from './text.ts';
+import { trackedWorkSchema } from './tracked.ts';
 
 export const maxTextLength = 10_000;
 export const maxDiffBytes = 1_048_576;
@@ -129,6 +130,10 @@ export const createMissionSchema = z.strictObject({
   budget: budgetSchema.optional(),
   labels: z.array(shortText).max(maxItems).default([]),
   parent_mission_id: missionIdText.optional(),
+  /** Only for a tracked mission. */
+  tracked: trackedWorkSchema.optional(),
+  /** A template that says what this body leaves out. */
+  template_id: shortText.optional(),
   /** Also start it, in the same request. */
   execute: z.boolean().default(false),
   /** The seed's flat form of `workspace.repo_path` and `workspace.working_branch`. */
