@@ -23,6 +23,7 @@ import { findingRoutes } from './routes/findings.ts';
 import { governanceRoutes } from './routes/governance.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { metricRoutes } from './routes/metrics.ts';
+import { batchRoutes } from './routes/batch.ts';
 import { missionRoutes } from './routes/missions.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { observationRoutes } from './routes/observation.ts';
@@ -32,6 +33,8 @@ import { sessionRoutes } from './routes/session.ts';
 import { signalRoutes } from './routes/signals.ts';
 import { healthRoutes, statusRoutes } from './routes/status.ts';
 import { registerWebSocket, streamRoutes } from './routes/stream.ts';
+import { templateRoutes } from './routes/templates.ts';
+import { trackedRoutes } from './routes/tracked.ts';
 import { subsystemRoutes } from './routes/subsystems.ts';
 
 const perKeyPerMinute = 6_000;
@@ -102,6 +105,8 @@ export async function buildApp(parts: Omit<ApiDeps, 'stream'>): Promise<FastifyI
     await scope.register(findingRoutes(deps));
     await scope.register(signalRoutes(deps));
     await scope.register(missionRoutes(deps));
+    await scope.register(batchRoutes(deps));
+    await scope.register(templateRoutes(deps));
     await scope.register(observationRoutes(deps));
     await scope.register(approvalRoutes(deps));
     await scope.register(registryRoutes(deps));
@@ -113,5 +118,6 @@ export async function buildApp(parts: Omit<ApiDeps, 'stream'>): Promise<FastifyI
     await scope.register(healingRoutes(deps));
     await scope.register(notificationRoutes(deps));
   }, { prefix: '/mission-control' });
+  await app.register(trackedRoutes(deps), { prefix: '/api' });
   return app;
 }

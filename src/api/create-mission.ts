@@ -1,31 +1,21 @@
 /** Taking a mission in: every rule that can be checked now is, and nothing is written when one is broken. */
-import { actorOf, type Principal } from '../domain/actor.ts';
-import { noSubject } from '../domain/event.ts';
+import type { Principal } from '../domain/actor.ts';
 import type { MissionPackage, PatchCandidate } from '../domain/mission-package.ts';
 import { resolveWindow, whatCannotPass } from '../domain/observation.ts';
 import type { CreateMission } from '../domain/schema/mission-package.ts';
 import { digestOf } from '../ledger/canonical.ts';
-import { insertEvents } from '../store/events.ts';
-import { claimKey, findKey } from '../store/idempotency.ts';
-import { findMission, insertMission, newMissionId } from '../store/missions.ts';
+import { findMission } from '../store/missions.ts';
 import { readPolicy } from '../store/policy.ts';
 import type { ApiDeps } from './context.ts';
+import { refuseForTracked, storeTracked } from './create-tracked.ts';
 import { Problem, type FieldError } from './problem.ts';
 import { repositoryOf, requireBranch } from './repositories.ts';
 import { requireSignatures } from './signatures.ts';
+import { missionOfKey, storeMission, type Sender } from './store-mission.ts';
 
 const defaultWindowMinutes = 30;
 /** Seven days at the default interval are 20,160. A workflow that had to lay out a billion would take its worker with it. */
 const maxTicks = 25_000;
-
-/** Thrown inside the transaction when another request with the same key won; never leaves this file. */
-class KnownMission extends Error {
-  readonly missionId: string;
-  constructor(missionId: string) {
-    super(missionId);
-    this.missionId = missionId;
-  }
-}
 
 /**
  * Stores a mission and its event, once per Idempotency-Key.
@@ -36,10 +26,14 @@ class KnownMission extends Error {
 export async function createMission(
   deps: ApiDeps, { body, sent }: { body: CreateMission; sent: object }, principal: Principal, idempotencyKey: string | undefined,
 ): Promise<MissionPackage> {
-  const bodyDigest = digestOf(body);
-  if (idempotencyKey !== undefined) {
-    const known = await findKey(deps.database.query, principal.id, idempotencyKey);
-    if (known !== undefined) return earlier(deps, known, bodyDigest);
+  const sender: Sender = { principal, key: idempotencyKey, bodyDigest: digestOf(body) };
+  const known = await missionOfKey(deps, sender);
+  if (known !== undefined) return known;
+  if (body.mission_type === 'tracked') {
+    refuseForTracked(sent);
+    await requireSignatures(deps, body.crypto_signatures, sent);
+    if (body.parent_mission_id !== undefined) await refuseParent(deps, body.parent_mission_id);
+    return storeTracked(deps, body, sender);
   }
   refuseContradictions(body);
   await requireSignatures(deps, body.crypto_signatures, sent);
@@ -53,78 +47,26 @@ export async function createMission(
   await refuseUnknownDependencies(deps, workspace.dependencies);
   const candidates = await storeCandidates(deps, workspace.patch_candidates);
 
-  const createdAt = new Date();
   const { acceptance_criteria: criteria, context } = body;
   const minutes = criteria.observation_window_minutes ?? criteria.observation_window?.duration_minutes ?? defaultWindowMinutes;
-  try {
-    return await deps.database.transaction(async (query) => {
-      const missionId = await newMissionId(query, createdAt);
-      if (idempotencyKey !== undefined) {
-        const known = await claimKey(query, principal.id, idempotencyKey, bodyDigest, missionId);
-        if (known !== undefined) {
-          refuseOtherBody(known.body_digest, bodyDigest);
-          throw new KnownMission(known.mission_id);
-        }
-      }
-      const mission: MissionPackage = {
-        mission_id: missionId, mission_type: body.mission_type,
-        title: body.title ?? firstCharacters(body.symptoms[0]?.description) ?? `${body.subsystem_id} mission`,
-        description: body.description ?? null, subsystem_id: body.subsystem_id, severity: body.severity,
-        detected_by: body.detected_by ?? null, assigned_to: body.assigned_to ?? null,
-        context: {
-          git_sha: context.git_sha ?? null, git_tree: context.git_tree ?? null, config_hash: context.config_hash ?? null,
-          env: context.env ?? deps.config.environment, branch: context.branch ?? targetBranch, version: context.version ?? null,
-        },
-        symptoms: body.symptoms,
-        acceptance_criteria: {
-          must_pass_tests: criteria.must_pass_tests, metric_targets: criteria.metric_targets,
-          observation_window_minutes: minutes,
-          observation_window: resolveWindow(minutes, criteria.observation_window, criteria.metric_targets),
-        },
-        workspace: {
-          repo_path: repository.kind === 'path' ? repository.origin : null, repository: repository.name,
-          repository_id: repository.repository_id, target_branch: targetBranch,
-          working_branch: workspace.working_branch ?? `mission-control/${missionId}`,
-          patch_candidates: candidates, dependencies: [...new Set(workspace.dependencies)],
-        },
-        trust_requirements: body.trust_requirements, remediation_history: [], crypto_signatures: body.crypto_signatures,
-        budget: body.budget ?? null, labels: body.labels, created_by: principal.id, created_at: createdAt.toISOString(),
-        parent_mission_id: body.parent_mission_id ?? null,
-      };
-      await insertMission(query, mission, body.execute);
-      const subject = { ...noSubject, mission_id: missionId };
-      await insertEvents(query, [
-        {
-          type: 'mission.created', actor: actorOf(principal), subject, idempotency_key: `${missionId}:created`,
-          payload: { package_digest: digestOf(mission), title: mission.title, severity: mission.severity, subsystem_id: mission.subsystem_id },
-        },
-        ...(body.execute ? [{
-          type: 'mission.execute_requested' as const, actor: actorOf(principal), subject, payload: {},
-          idempotency_key: `${missionId}:execute_requested`,
-        }] : []),
-      ]);
-      return mission;
-    });
-  } catch (error) {
-    if (error instanceof KnownMission) return (await findMission(deps.database.query, error.missionId))!.package;
-    throw error;
-  }
-}
-
-/** The beginning of a text, no character cut in half. */
-const firstCharacters = (text: string | undefined): string | undefined =>
-  (text === undefined ? undefined : Array.from(text).slice(0, 100).join(''));
-
-async function earlier(deps: ApiDeps, known: { mission_id: string; body_digest: string }, bodyDigest: string): Promise<MissionPackage> {
-  refuseOtherBody(known.body_digest, bodyDigest);
-  return (await findMission(deps.database.query, known.mission_id))!.package;
-}
-
-function refuseOtherBody(first: string, now: string): void {
-  if (first !== now) {
-    throw new Problem(422, 'IDEMPOTENCY_MISMATCH', 'this Idempotency-Key was used with another body',
-      [{ path: 'Idempotency-Key', message: 'used with another body' }]);
-  }
+  return storeMission(deps, body, sender, (missionId) => ({
+    context: {
+      git_sha: context.git_sha ?? null, git_tree: context.git_tree ?? null, config_hash: context.config_hash ?? null,
+      env: context.env ?? deps.config.environment, branch: context.branch ?? targetBranch, version: context.version ?? null,
+    },
+    acceptance_criteria: {
+      must_pass_tests: criteria.must_pass_tests, metric_targets: criteria.metric_targets,
+      observation_window_minutes: minutes,
+      observation_window: resolveWindow(minutes, criteria.observation_window, criteria.metric_targets),
+    },
+    workspace: {
+      repo_path: repository.kind === 'path' ? repository.origin : null, repository: repository.name,
+      repository_id: repository.repository_id, target_branch: targetBranch,
+      working_branch: workspace.working_branch ?? `mission-control/${missionId}`,
+      patch_candidates: candidates, dependencies: [...new Set(workspace.dependencies)],
+    },
+    trust_requirements: body.trust_requirements,
+  }));
 }
 
 type Workspace = NonNullable<CreateMission['workspace']>;
@@ -178,6 +120,7 @@ function refuseContradictions(body: CreateMission): void {
   }
   if (body.workspace_repo_path !== undefined && body.workspace?.repo_path !== undefined) refuse('workspace_repo_path', 'workspace.repo_path is given too');
   if (body.workspace_branch !== undefined && body.workspace?.working_branch !== undefined) refuse('workspace_branch', 'workspace.working_branch is given too');
+  if (body.tracked !== undefined) refuse('tracked', `does not apply to a ${body.mission_type} mission`);
   if (body.mission_type !== 'coding') refuse('mission_type', `${body.mission_type} missions are not offered yet`, 'NOT_OFFERED');
   if ((body.workspace?.patch_candidates.length ?? 0) === 0 && body.assigned_to === undefined) {
     refuse('workspace.patch_candidates', 'give a candidate, or name an agent in assigned_to', 'CANDIDATE_MISSING');

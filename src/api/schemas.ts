@@ -17,6 +17,8 @@ export const missionIdParams = z.strictObject({ mission_id: idText });
 export const moment = z.iso.datetime({ offset: true }).refine((time) => new Date(time).getUTCFullYear() > 0, 'not a date that can be stored')
   .transform((time) => new Date(time).toISOString());
 export const limitQuery = z.coerce.number().int().min(1).max(200).default(50);
+export const searchText = text(200).refine((words) => /[\p{L}\p{N}]/u.test(words), 'words to look for')
+  .describe('words that its id, title, description or symptoms have, each at least in its beginning');
 /** Steering without a body is steering without a reason. */
 export const reasonBody = z.strictObject({ reason: text(2_000).optional() }).nullish();
 
@@ -29,7 +31,7 @@ export const stageSchema = z.object({
   ended_at: nullable(time), duration_ms: nullable(z.number().int()), reason: nullable(z.string()), evidence: z.array(evidenceSchema),
 });
 
-const waitingSchema = z.object({
+export const waitingSchema = z.object({
   kind: z.enum(waitingKinds), reason: z.string(), who: z.string(), since: time, deadline: nullable(time), on_deadline: nullable(z.string()),
 });
 

@@ -38,3 +38,14 @@ export function seriesRange(query: { from?: string | undefined; to?: string | un
 function refuse(path: 'from' | 'step', message: string): never {
   throw new Problem(422, 'SERIES_RANGE', `${path}: ${message}`, [{ path, message }]);
 }
+
+/**
+ * Moments of a range, its ends among them. Without a range it is the last 24 hours; what lies ahead is nobody's to tell.
+ * @throws Problem 422 naming the parameter that is wrong
+ */
+export function historyMoments(query: { from?: string | undefined; to?: string | undefined; points: number }, now: number): number[] {
+  const to = Math.min(now, query.to === undefined ? now : Date.parse(query.to));
+  const from = query.from === undefined ? to - dayMs : Date.parse(query.from);
+  if (from >= to) refuse('from', 'must be before `to`, and not ahead');
+  return Array.from({ length: query.points }, (_, i) => Math.round(from + ((to - from) * i) / (query.points - 1)));
+}

@@ -94,7 +94,10 @@ export async function listMissions(
   add((p) => `parent_mission_id = ${p}`, filter.parent_mission_id);
   add((p) => `created_at >= ${p}`, filter.created_after);
   add((p) => `created_at < ${p}`, filter.created_before);
-  add((p) => `mission_words(mission_id, package) @@ to_tsquery('simple', ${p})`, filter.q === undefined ? undefined : wordsQuery(filter.q));
+  // Found first, as an array: beside the ORDER BY the planner misjudges beginnings of words, and walked 1 M rows in order
+  // for 19 s where the index has the answer in 3 ms.
+  add((p) => `created_seq = ANY(ARRAY(SELECT created_seq FROM missions WHERE mission_words(mission_id, package) @@ to_tsquery('simple', ${p})))`,
+    filter.q === undefined ? undefined : wordsQuery(filter.q));
   params.push(limit);
   return query<MissionRow>(
     `SELECT ${columns} FROM missions ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''}

@@ -57,7 +57,7 @@ export const complete = defineUpdate<ReportAnswer, [ReportInput]>('complete');
 export const fail = defineUpdate<ReportAnswer, [ReportInput]>('fail');
 export const cancel = defineUpdate<ReportAnswer, [ReportInput]>('cancel');
 /** Changes nothing; answers once the mission's row says that it runs. */
-export const whenRunning = defineUpdate<ReportAnswer, []>('whenRunning');
+export const whenRunning = defineUpdate<ReportAnswer, [{ asked_by: string }]>('whenRunning');
 
 export const state = defineQuery<Omit<MissionState, 'updated_at'> & { stages: StageRecord[] }>('state');
 

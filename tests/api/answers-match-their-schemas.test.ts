@@ -31,6 +31,8 @@ beforeAll(async () => {
   const signal = await call(system.url, '/mission-control/signals', { key, json: { rule: 'x', subsystem_id: 'calculator', severity: 'low', status: 'firing' } });
   const until = new Date(Date.now() + 60_000).toISOString();
   await call(system.url, '/mission-control/silences', { key, json: { matchers: { subsystem_id: 'x' }, reason: 'y', until } });
+  await call(system.url, '/mission-control/templates', { key, json: { name: 'listed', package: { severity: 'low' } } });
+  await call(system.url, '/api/missions', { key, json: { title: 'Done elsewhere', execute: true } });
   await startRun(system.db.database.query, {
     mission_id: mission.mission_id, attempt: 1, playbook_id: 'run_command', playbook_version: 1, subsystem_id: 'shop', resource_id: 'web',
     fingerprint: 'f', plan_digest: null,
@@ -52,7 +54,7 @@ const schemaOf = (route: Route, status: number): z.ZodType => {
 const required: Record<string, string> = { '/mission-control/queue/next': '?agent_id=agent' };
 const pathOf = (route: Route): string =>
   Object.entries(parameters).reduce((url, [name, value]) => url.replace(name, value), route.url) + (required[route.url] ?? '');
-const documented = (route: Route): boolean => route.url.startsWith('/mission-control') || route.url.startsWith('/health');
+const documented = (route: Route): boolean => ['/mission-control', '/health', '/api/'].some((start) => route.url.startsWith(start));
 
 test('every GET answers as its schema says, with something in every list', async () => {
   const reading = routes.filter((route) => route.method === 'GET' && documented(route));
@@ -63,7 +65,9 @@ test('every GET answers as its schema says, with something in every list', async
     if (route.url.includes('/artifacts/')) continue;
     const parsed = schemaOf(route, 200).safeParse(answer.body);
     expect(parsed.error?.issues ?? [], route.url).toEqual([]);
-    if (Array.isArray(answer.body['items'])) expect(answer.body['items'], route.url).not.toEqual([]);
+    for (const list of ['items', 'missions']) {
+      if (Array.isArray(answer.body[list])) expect(answer.body[list], route.url).not.toEqual([]);
+    }
   }
 });
 
@@ -77,6 +81,10 @@ test('what is created and changed answers as its schema says', async () => {
     ['POST', '/mission-control/signals', 202, { rule: 'z', subsystem_id: 'x', severity: 'low', status: 'firing' }],
     ['POST', '/mission-control/silences', 201, { matchers: { rule_id: 'z' }, reason: 'y', until: new Date(Date.now() + 60_000).toISOString() }],
     ['POST', '/mission-control/repositories', 201, { name: 'schemas', path: system.repository(calculator).path }],
+    ['POST', '/mission-control/templates', 201, { name: 'made', package: { subsystem_id: 'x' } }],
+    ['POST', '/mission-control/missions/batch', 200, { mission_ids: ['mission_20200101_001'], action: 'retry' }],
+    ['POST', '/api/missions', 201, { title: 'x' }],
+    ['POST', '/api/missions/:mission_id/start', 409, {}],
     ['POST', '/mission-control/missions/:mission_id/execute', 409, {}],
     ['POST', '/mission-control/missions/:mission_id/pause', 409, {}],
     ['POST', '/mission-control/approvals/:approval_id/approve', 409, { reason: 'again' }],

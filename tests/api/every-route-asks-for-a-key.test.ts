@@ -48,7 +48,7 @@ test('the public routes are these and no others', () => {
   expect(routes.filter(isPublic).filter((route) => route.method === 'GET').map((route) => route.url)).toEqual(
     [
       '/docs/', '/docs/static/index.html', '/docs/static/swagger-initializer.js', '/docs/json', '/docs/yaml', '/docs/static/*',
-      '/', '/assets/*', '/openapi.json', '/health/live', '/health/ready',
+      '/', '/assets/*', '/openapi.json', '/health/live', '/health/ready', '/api/health',
     ]);
   expect(routes.length).toBeGreaterThan(50);
 });

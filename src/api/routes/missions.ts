@@ -1,25 +1,25 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { actorOf } from '../../domain/actor.ts';
-import { noSubject } from '../../domain/event.ts';
-import { isTerminal, missionStatuses, missionTypes, severities } from '../../domain/mission.ts';
-import { createMissionSchema } from '../../domain/schema/mission-package.ts';
+import { missionStatuses, missionTypes, severities } from '../../domain/mission.ts';
+import { createMissionSchema, type CreateMission } from '../../domain/schema/mission-package.ts';
 import { text } from '../../domain/schema/text.ts';
-import { insertEvents, timelineOf } from '../../store/events.ts';
-import {
-  abortUnstarted, findMission, listMissions, requestExecution, stagesOf, type MissionRow,
-} from '../../store/missions.ts';
+import { timelineOf } from '../../store/events.ts';
+import { listMissions, stagesOf } from '../../store/missions.ts';
 import * as messages from '../../workflows/messages.ts';
 import type { ApiDeps } from '../context.ts';
 import { createMission } from '../create-mission.ts';
 import { readCursor, writeCursor } from '../cursor.ts';
 import { ensureStarted, update, validUntil } from '../engine.ts';
+import { executeMission } from '../execute-mission.ts';
+import { missionOf } from '../find-mission.ts';
 import { detailOf, summaryOf } from '../mission-view.ts';
 import { Problem } from '../problem.ts';
 import {
   answers, evidenceSchema, limitQuery, listOf, missionDetailSchema, missionIdParams, missionPageSchema, moment, reasonBody,
-  stageSchema, steerAnswerSchema,
+  searchText, stageSchema, steerAnswerSchema,
 } from '../schemas.ts';
+import { requireRunning, steerMission } from '../steer-mission.ts';
+import { completeFromTemplate } from '../templates.ts';
 
 declare module 'fastify' {
   interface FastifyRequest { sentBody: unknown }
@@ -32,29 +32,25 @@ const listQuery = z.strictObject({
   subsystem_id: text(200, 0).optional(), mission_type: z.enum(missionTypes).optional(),
   assigned_to: text(200, 0).optional(), label: text(200, 0).optional(), parent_mission_id: text(200, 0).optional(),
   created_after: moment.optional(), created_before: moment.optional(),
-  q: text(200).refine((words) => /[\p{L}\p{N}]/u.test(words), 'words to look for').optional()
-    .describe('words that its id, title or symptoms have, each at least in its beginning'),
+  q: searchText.optional(),
   limit: limitQuery, cursor: z.string().max(500).optional(),
 });
 
 export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
   const { database, config } = deps;
 
-  async function missionOf(id: string): Promise<MissionRow> {
-    const row = await findMission(database.query, id);
-    if (row === undefined) throw new Problem(404, 'MISSION_NOT_FOUND', `there is no mission ${id}`);
-    return row;
-  }
-
   async function detail(id: string) {
-    const row = await missionOf(id);
+    const row = await missionOf(deps, id);
     return detailOf(row, await stagesOf(database.query, id), config);
   }
 
   app.post('/missions', {
     config: { permission: 'mission:create' },
     // Signatures are over the body as it was sent, before defaults are filled in.
-    preValidation: async (request) => { request.sentBody = request.body; },
+    preValidation: async (request) => {
+      request.sentBody = await completeFromTemplate(deps, request);
+      request.body = request.sentBody as CreateMission;
+    },
     schema: {
       tags: ['missions'], summary: 'Hand in a mission', body: createMissionSchema, headers: idempotencyHeaders,
       response: answers(201, missionDetailSchema),
@@ -63,7 +59,7 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     const mission = await createMission(deps, { body: request.body, sent: request.sentBody as object }, request.principal, request.headers['idempotency-key']);
     // A failed start is no failed create: the reconciler starts what is asked for and not started.
     // The row decides whether it may start: Temporal forgets ended workflows, and a key may be sent again after that.
-    if (request.body.execute && (await missionOf(mission.mission_id)).status === 'open') {
+    if (request.body.execute && (await missionOf(deps, mission.mission_id)).status === 'open') {
       await ensureStarted(deps, mission).catch((error: Error) =>
         request.log.warn({ event: 'mission.start_deferred', mission_id: mission.mission_id, reason: error.message }));
     }
@@ -93,7 +89,7 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     config: { permission: 'mission:read' },
     schema: { tags: ['missions'], summary: 'Every attempt of every stage', params: missionIdParams, response: answers(200, listOf(stageSchema)) },
   }, async (request) => {
-    await missionOf(request.params.mission_id);
+    await missionOf(deps, request.params.mission_id);
     return { items: await stagesOf(database.query, request.params.mission_id), next_cursor: null };
   });
 
@@ -105,7 +101,7 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
       response: answers(200, listOf(z.looseObject({ type: z.string(), ts: z.string() }))),
     },
   }, async (request) => {
-    await missionOf(request.params.mission_id);
+    await missionOf(deps, request.params.mission_id);
     return { items: await timelineOf(database.query, request.params.mission_id, request.query.limit), next_cursor: null };
   });
 
@@ -116,7 +112,7 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
       response: answers(200, listOf(evidenceSchema.extend({ stage: z.string(), attempt: z.number() }))),
     },
   }, async (request) => {
-    await missionOf(request.params.mission_id);
+    await missionOf(deps, request.params.mission_id);
     const stages = await stagesOf(database.query, request.params.mission_id);
     return {
       items: stages.flatMap((stage) => stage.evidence.map((item) => ({ ...item, stage: stage.name, attempt: stage.attempt }))),
@@ -132,27 +128,12 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     },
   }, async (request, reply) => {
     const { mission_id } = request.params;
-    const row = await missionOf(mission_id);
+    const row = await missionOf(deps, mission_id);
     const wanted = request.body?.mission_type;
     if (wanted !== undefined && wanted !== row.package.mission_type) {
       throw new Problem(409, 'MISSION_TYPE_CONFLICT', `${mission_id} is a ${row.package.mission_type} mission`, [{ path: 'mission_type', message: `is ${row.package.mission_type}` }]);
     }
-    if (isTerminal(row.status)) {
-      throw new Problem(409, 'MISSION_ENDED', `${mission_id} is ${row.status}; to do it again, create a mission with parent_mission_id`);
-    }
-    if (row.status === 'open') {
-      await database.transaction(async (query) => {
-        if (!(await requestExecution(query, mission_id))) return;
-        await insertEvents(query, [{
-          type: 'mission.execute_requested', actor: actorOf(request.principal), subject: { ...noSubject, mission_id }, payload: {},
-          idempotency_key: `${mission_id}:execute_requested`,
-        }]);
-      });
-      // An abort may have come between; only what the row still asks for is started.
-      const now = await missionOf(mission_id);
-      if (isTerminal(now.status)) throw new Problem(409, 'MISSION_ENDED', `${mission_id} is ${now.status}`);
-      await ensureStarted(deps, row.package);
-    }
+    await executeMission(deps, mission_id, request.principal);
     reply.code(202);
     return detail(mission_id);
   });
@@ -164,21 +145,8 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
       body: z.strictObject({ reason: text(2_000) }), response: answers(202, steerAnswerSchema),
     },
   }, async (request, reply) => {
-    const { mission_id } = request.params;
-    const { reason } = request.body;
-    await running(mission_id, { orUnstarted: true });
     reply.code(202);
-    const never = await database.transaction(async (query) => {
-      if (!(await abortUnstarted(query, mission_id, reason))) return false;
-      await insertEvents(query, [{
-        type: 'mission.status_changed', actor: actorOf(request.principal), subject: { ...noSubject, mission_id },
-        payload: { status: 'aborted', outcome: 'cancelled', reason }, idempotency_key: `${mission_id}:aborted`,
-      }]);
-      return true;
-    });
-    if (never) return { mission_id, takes_effect: 'at once' };
-    const input = { principal: request.principal, reason, valid_until: validUntil() };
-    return { mission_id, ...await update(deps, mission_id, messages.abort, input) };
+    return steerMission(deps, request.params.mission_id, { verb: 'abort', reason: request.body.reason }, request.principal);
   });
 
   app.post('/missions/:mission_id/pause', {
@@ -189,27 +157,18 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
       response: answers(202, steerAnswerSchema),
     },
   }, async (request, reply) => {
-    const { mission_id } = request.params;
-    await running(mission_id);
     reply.code(202);
     const { mode, reason } = request.body;
-    const input = { principal: request.principal, mode, reason: reason ?? null, valid_until: validUntil() };
-    return { mission_id, ...await update(deps, mission_id, messages.pause, input) };
+    return steerMission(deps, request.params.mission_id, { verb: 'pause', mode, reason: reason ?? null }, request.principal);
   });
 
-  for (const [verb, message, summary] of [
-    ['resume', messages.resume, 'Go on after a pause'],
-    ['retry', messages.retry, 'Run the parked stage again'],
-  ] as const) {
+  for (const [verb, summary] of [['resume', 'Go on after a pause'], ['retry', 'Run the parked stage again']] as const) {
     app.post(`/missions/:mission_id/${verb}`, {
       config: { permission: 'mission:steer' },
       schema: { tags: ['steering'], summary, params: missionIdParams, body: reasonBody, response: answers(202, steerAnswerSchema) },
     }, async (request, reply) => {
-      const { mission_id } = request.params;
-      await running(mission_id);
       reply.code(202);
-      const input = { principal: request.principal, reason: request.body?.reason ?? null, valid_until: validUntil() };
-      return { mission_id, ...await update(deps, mission_id, message, input) };
+      return steerMission(deps, request.params.mission_id, { verb, reason: request.body?.reason ?? null }, request.principal);
     });
   }
 
@@ -222,17 +181,8 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     },
   }, async (request, reply) => {
     const { mission_id } = request.params;
-    await running(mission_id);
+    await requireRunning(deps, mission_id);
     reply.code(202);
     return { mission_id, ...await update(deps, mission_id, messages.decideObservation, { ...request.body, principal: request.principal, valid_until: validUntil() }) };
   });
-
-  /** @throws Problem unless the mission is there and has not ended; or, unless allowed, has not started */
-  async function running(id: string, options: { orUnstarted: boolean } = { orUnstarted: false }): Promise<void> {
-    const row = await missionOf(id);
-    if (isTerminal(row.status)) throw new Problem(409, 'MISSION_ENDED', `${id} is ${row.status}`);
-    if (!options.orUnstarted && row.execute_requested_at === null) {
-      throw new Problem(409, 'MISSION_NOT_RUNNING', `${id} has not been started`);
-    }
-  }
 };
