@@ -96,9 +96,17 @@ export async function keyById(database: Database, keyId: string): Promise<KeyRec
   return row === null ? undefined : fromRow(row);
 }
 
-/** @returns undefined when there is no such key; revoking twice keeps the first time */
-export async function revokeKey(database: Database, keyId: string, actor: Actor): Promise<KeyRecord | undefined> {
+/**
+ * Revokes a key, unless nobody could make another after that.
+ * @returns undefined when there is no such key; revoking twice keeps the first time
+ */
+export async function revokeKey(database: Database, keyId: string, actor: Actor): Promise<KeyRecord | 'last_admin_key' | undefined> {
   return database.registry.$transaction(async (tx) => {
+    // Locked, so that of two admins who revoke each other at once the second finds itself alone.
+    const admins = await tx.$queryRaw<{ key_id: string }[]>`
+      SELECT key_id FROM api_keys WHERE role = 'admin' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
+       ORDER BY key_id FOR UPDATE`;
+    if (admins.length === 1 && admins[0]!.key_id === keyId) return 'last_admin_key';
     await tx.api_keys.updateMany({ where: { key_id: keyId, revoked_at: null }, data: { revoked_at: new Date() } });
     const row = await tx.api_keys.findUnique({ where: { key_id: keyId } });
     if (row === null) return undefined;

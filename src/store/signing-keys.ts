@@ -39,6 +39,10 @@ export async function addSigningKey(database: Database, principalId: string, pub
   });
 }
 
+/** Newest first; revoked ones are no longer keys. */
+export const listSigningKeys = (database: Database): Promise<SigningKey[]> =>
+  database.query<SigningKey>('SELECT key_id, principal_id, public_key, created_at FROM signing_keys WHERE revoked_at IS NULL ORDER BY created_at DESC, key_id');
+
 export async function findSigningKey(database: Database, keyId: string): Promise<SigningKey | undefined> {
   const [row] = await database.query<SigningKey>(
     'SELECT key_id, principal_id, public_key, created_at FROM signing_keys WHERE key_id = $1 AND revoked_at IS NULL', [keyId]);

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { problemSchema } from '../../src/api/problem.ts';
@@ -33,6 +34,8 @@ beforeAll(async () => {
   await call(system.url, '/mission-control/silences', { key, json: { matchers: { subsystem_id: 'x' }, reason: 'y', until } });
   await call(system.url, '/mission-control/templates', { key, json: { name: 'listed', package: { severity: 'low' } } });
   await call(system.url, '/api/missions', { key, json: { title: 'Done elsewhere', execute: true } });
+  const publicKey = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  await call(system.url, '/mission-control/signing-keys', { key, json: { principal_id: 'agent', public_key: publicKey } });
   await startRun(system.db.database.query, {
     mission_id: mission.mission_id, attempt: 1, playbook_id: 'run_command', playbook_version: 1, subsystem_id: 'shop', resource_id: 'web',
     fingerprint: 'f', plan_digest: null,

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { canonical } from '../../src/ledger/canonical.ts';
+import { canonical, digestOf } from '../../src/ledger/canonical.ts';
+import { readPolicy } from '../../src/store/policy.ts';
 import { brokenAdd, calculator, fixedAdd, type TestRepository } from '../support/repository.ts';
 import { missionBody, startSystem, type System } from '../support/system.ts';
 
@@ -72,8 +73,15 @@ test('policy/check names the rules that would decide', async () => {
   });
 });
 
+test('the policy can be read, with the digest that its rulings name', async () => {
+  const agent = await system.as('agent', 'agent');
+  const read = await agent.get<{ policy_digest: string; policy: object }>('/mission-control/policy');
+  expect(read.policy_digest).toBe(digestOf(await readPolicy(system.config.configFolder)));
+  expect(read.policy).toMatchObject({ approvals: { required: 1, severities: ['critical'] }, scan: { block_at: 'error' } });
+  expect(await agent.post('/mission-control/policy/check', { severity: 'low' })).toMatchObject({ policy_digest: read.policy_digest });
+});
+
 test('two approvers where the policy asks for two; one rejection is enough to end it', async () => {
-  const { readPolicy } = await import('../../src/store/policy.ts');
   const policy = await readPolicy(system.config.configFolder);
   await system.configure('policy.yaml', JSON.stringify({ ...policy, approvals: { ...policy.approvals, required: 2 } }));
   const fresh = system.repository(calculator);

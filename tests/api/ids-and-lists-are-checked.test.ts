@@ -86,6 +86,7 @@ test.each<[string, string, string]>([
   ['POST', '/missions/mission_20200101_001/retry', 'MISSION_NOT_FOUND'], ['GET', '/missions/..%2f..%2fetc%2fpasswd', 'MISSION_NOT_FOUND'],
   ['GET', "/missions/'%3B%20DROP%20TABLE%20missions%3B--", 'MISSION_NOT_FOUND'], ['GET', '/missions/constructor', 'MISSION_NOT_FOUND'],
   ['GET', '/capa/CAPA-2020-001', 'CAPA_NOT_FOUND'], ['GET', `/artifacts/${'0'.repeat(64)}`, 'ARTIFACT_NOT_FOUND'], ['DELETE', '/keys/nobody', 'KEY_NOT_FOUND'],
+  ['GET', '/approvals/nobody', 'APPROVAL_NOT_FOUND'],
 ])('%s %s: 404 %s', async (method, path, code) => {
   expectProblem(await call(system.url, `/mission-control${path}`, { key, method }), 404, code);
 });

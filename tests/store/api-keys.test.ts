@@ -44,12 +44,27 @@ test('with another pepper, a copy of the database opens nothing', async () => {
 test('a revoked key opens nothing from then on, and revoking it twice keeps the first time', async () => {
   const [text, other] = [await added(), await added()];
   const first = await revokeKey(db.database, idOf(text), actor);
-  expect(first?.revoked_at).toEqual(expect.any(String));
+  expect(first).toMatchObject({ revoked_at: expect.any(String) });
   expect(await who(text)).toBeUndefined();
-  expect((await revokeKey(db.database, idOf(text), actor))?.revoked_at).toBe(first?.revoked_at);
+  expect(await revokeKey(db.database, idOf(text), actor)).toEqual(first);
   expect(await who(other)).toBeDefined();
   const told = await db.database.query("SELECT 1 FROM events WHERE type = 'key.revoked' AND idempotency_key = $1", [`key:${idOf(text)}:revoked`]);
   expect(told).toHaveLength(1);
+});
+
+test('the last admin key stays, also when two admins revoke each other at once', async () => {
+  const admin = { role: 'admin' } as const;
+  const late = await added({ ...admin, expires_at: new Date(Date.now() - 1).toISOString() });
+  const [one, two] = [await added(admin), await added(admin)];
+  const ended = await Promise.all([one, two].map((key) => revokeKey(db.database, idOf(key), actor)));
+  expect(ended.filter((key) => key === 'last_admin_key')).toHaveLength(1);
+  const left = ended[0] === 'last_admin_key' ? one : two;
+  // An expired key is nobody's way in; a key of another role makes no keys.
+  expect(await revokeKey(db.database, idOf(left), actor)).toBe('last_admin_key');
+  expect(await who(left)).toBeDefined();
+  expect(await revokeKey(db.database, idOf(late), actor)).toMatchObject({ revoked_at: expect.any(String) });
+  await added(admin);
+  expect(await revokeKey(db.database, idOf(left), actor)).toMatchObject({ revoked_at: expect.any(String) });
 });
 
 test('there is nothing to revoke where there is no key', async () => {

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { approvalStatuses } from '../../domain/approval.ts';
+import { approvalStatuses, type Approval } from '../../domain/approval.ts';
 import { text } from '../../domain/schema/text.ts';
 import { findApproval, listApprovals } from '../../store/approvals.ts';
 import * as messages from '../../workflows/messages.ts';
@@ -31,6 +31,17 @@ export const approvalRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
     return { items: await listApprovals(query, filter, limit), next_cursor: null };
   });
 
+  app.get('/approvals/:approval_id', {
+    config: { permission: 'approval:read' },
+    schema: { tags: ['approvals'], summary: 'One approval with its digests and decisions', params: z.strictObject({ approval_id: idText }), response: answers(200, approvalSchema) },
+  }, async (request) => approvalOf(request.params.approval_id));
+
+  async function approvalOf(id: string): Promise<Approval> {
+    const approval = await findApproval(query, id);
+    if (approval === undefined) throw new Problem(404, 'APPROVAL_NOT_FOUND', `there is no approval ${id}`);
+    return approval;
+  }
+
   for (const decision of ['approve', 'reject'] as const) {
     app.post(`/approvals/:approval_id/${decision}`, {
       config: { permission: 'approval:decide' },
@@ -43,8 +54,7 @@ export const approvalRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
       },
     }, async (request) => {
       const { approval_id } = request.params;
-      const approval = await findApproval(query, approval_id);
-      if (approval === undefined) throw new Problem(404, 'APPROVAL_NOT_FOUND', `there is no approval ${approval_id}`);
+      const approval = await approvalOf(approval_id);
       if (approval.status === 'superseded') {
         throw new Problem(409, 'APPROVAL_STALE', `${approval_id} was for another tree or evidence`);
       }

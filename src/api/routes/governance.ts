@@ -4,13 +4,14 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { severities } from '../../domain/mission.ts';
 import { ruleOnApproval } from '../../domain/policy.ts';
+import { policySchema } from '../../domain/schema/policy.ts';
 import { text } from '../../domain/schema/text.ts';
 import { refuseAgent, trustOf } from '../../domain/trust.ts';
 import { digestOf } from '../../ledger/canonical.ts';
 import { isUniqueViolation } from '../../store/database.ts';
 import { findMission } from '../../store/missions.ts';
 import { readPolicy } from '../../store/policy.ts';
-import { addSigningKey, ed25519Key } from '../../store/signing-keys.ts';
+import { addSigningKey, ed25519Key, listSigningKeys } from '../../store/signing-keys.ts';
 import { knownAgents, outcomesOf, queuedMissions } from '../../store/trust.ts';
 import type { ApiDeps } from '../context.ts';
 import { summaryOf } from '../mission-view.ts';
@@ -21,6 +22,7 @@ const trustSchema = z.object({
   agent_id: z.string(), score: z.number(), mean: z.number(), evidence: z.number(),
   inputs: z.array(z.looseObject({ mission_id: z.string(), outcome: z.string(), at: z.string(), weight: z.number(), says: z.string() })),
 });
+const signingKeySchema = z.object({ key_id: z.string(), principal_id: z.string(), public_key: z.string(), created_at: z.string() });
 const agentId = text(200);
 
 /** How far down the queue an agent is looked for something; what lies deeper waits behind these anyway. */
@@ -29,6 +31,17 @@ const queueDepth = 200;
 export const governanceRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
   const { database, config } = deps;
   const trust = async (id: string) => trustOf(id, await outcomesOf(database.query, id), Date.now());
+
+  app.get('/policy', {
+    config: { permission: 'policy:read' },
+    schema: {
+      tags: ['governance'], summary: 'The policy as it is read now, and the digest that decisions are bound to',
+      response: answers(200, z.object({ policy_digest: z.string(), policy: policySchema })),
+    },
+  }, async () => {
+    const policy = await readPolicy(config.configFolder);
+    return { policy_digest: digestOf(policy), policy };
+  });
 
   app.post('/policy/check', {
     config: { permission: 'policy:read' },
@@ -93,12 +106,17 @@ export const governanceRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async 
     return { mission: null, reason, trust_score: score, passed_over };
   });
 
+  app.get('/signing-keys', {
+    config: { permission: 'key:manage' },
+    schema: { tags: ['keys'], summary: 'Public keys that mission packages are signed with', response: answers(200, listOf(signingKeySchema)) },
+  }, async () => ({ items: await listSigningKeys(database), next_cursor: null }));
+
   app.post('/signing-keys', {
     config: { permission: 'key:manage' },
     schema: {
       tags: ['keys'], summary: 'Register an Ed25519 public key that mission packages are signed with',
       body: z.strictObject({ principal_id: agentId, public_key: text(2_000) }),
-      response: answers(201, z.object({ key_id: z.string(), principal_id: z.string(), public_key: z.string(), created_at: z.string() })),
+      response: answers(201, signingKeySchema),
     },
   }, async (request, reply) => {
     const publicKey = ed25519Key(request.body.public_key);

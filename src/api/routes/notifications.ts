@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { actorOf } from '../../domain/actor.ts';
 import { noSubject } from '../../domain/event.ts';
 import { deliveryKinds } from '../../domain/notification.ts';
-import type { NotificationConfig } from '../../domain/notification-routing.ts';
+import type { Channel, NotificationConfig } from '../../domain/notification-routing.ts';
 import { insertEvents } from '../../store/events.ts';
 import { readNotificationConfig } from '../../store/notification-config.ts';
 import { deliveryIdOf } from '../../store/notification-id.ts';
@@ -14,6 +14,7 @@ import { Problem } from '../problem.ts';
 import { answers, idText, limitQuery, listOf } from '../schemas.ts';
 
 const states = ['pending', 'delivered', 'failed'] as const;
+const channelKinds = ['webhook', 'slack', 'email'] as const satisfies readonly Channel['kind'][];
 const time = z.iso.datetime();
 
 const deliverySchema = z.object({
@@ -29,16 +30,19 @@ export const notificationRoutes = ({ config, database }: ApiDeps): FastifyPlugin
       tags: ['notifications'], summary: 'Messages to people, newest first',
       querystring: z.strictObject({ state: z.enum(states).optional(), channel: idText.optional(), limit: limitQuery }),
       response: answers(200, listOf(deliverySchema).extend({
+        channels: z.array(z.object({ channel: z.string(), kind: z.enum(channelKinds) })).describe('Those of config/notifications.yaml; none while it is refused'),
         config_problem: z.string().nullable().describe('Why config/notifications.yaml is refused: until it is mended nothing is sent, and nothing is lost'),
       })),
     },
   }, async (request) => {
     const { limit, ...filter } = request.query;
-    const [items, problem] = await Promise.all([
+    const [items, { channels, config_problem }] = await Promise.all([
       listDeliveries(database.query, filter, limit),
-      readNotificationConfig(config.configFolder).then(() => null, (error: Error) => error.message),
+      readNotificationConfig(config.configFolder).then(
+        (read) => ({ channels: Object.entries(read.channels).map(([channel, { kind }]) => ({ channel, kind })), config_problem: null }),
+        (error: Error) => ({ channels: [], config_problem: error.message })),
     ]);
-    return { items, next_cursor: null, config_problem: problem };
+    return { items, next_cursor: null, channels, config_problem };
   });
 
   app.post('/notifications/test', {

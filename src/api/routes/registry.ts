@@ -53,10 +53,12 @@ export const registryRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (a
 
   app.delete('/keys/:key_id', {
     config: { permission: 'key:manage' },
-    schema: { tags: ['keys'], summary: 'Revoke an API key at once', params: z.strictObject({ key_id: idText }), response: answers(200, keySchema) },
+    schema: { tags: ['keys'], summary: 'Revoke an API key at once; the last admin key stays', params: z.strictObject({ key_id: idText }), response: answers(200, keySchema) },
   }, async (request) => {
-    const key = await revokeKey(database, request.params.key_id, actorOf(request.principal));
-    if (key === undefined) throw new Problem(404, 'KEY_NOT_FOUND', `there is no key ${request.params.key_id}`);
+    const { key_id } = request.params;
+    const key = await revokeKey(database, key_id, actorOf(request.principal));
+    if (key === undefined) throw new Problem(404, 'KEY_NOT_FOUND', `there is no key ${key_id}`);
+    if (key === 'last_admin_key') throw new Problem(409, 'LAST_ADMIN_KEY', `${key_id} is the last admin key: without it nobody could make another; add one first`);
     return key;
   });
 };

@@ -26,7 +26,7 @@ export const statusRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app
       tags: ['status'], summary: 'The system at a glance; every health is measured now',
       response: answers(200, z.looseObject({
         git_sha: z.string().nullable(), git_branch: z.string().nullable(), version: z.string(), environment: z.string(),
-        config_hash: z.string(), total_missions: z.number(), overall_health: healthState, subsystems: z.array(subsystemSchema),
+        config_hash: z.string(), temporal_ui_url: z.string().nullable(), total_missions: z.number(), overall_health: healthState, subsystems: z.array(subsystemSchema),
       })),
     },
   }, async () => {
@@ -36,6 +36,7 @@ export const statusRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app
     const of = (status: string): number => counts[status] ?? 0;
     return {
       ...git, version, environment: deps.config.environment, config_hash: `sha256:${configHash}`,
+      temporal_ui_url: deps.config.temporal.uiUrl ?? null,
       total_missions: Object.values(counts).reduce((sum, count) => sum + count, 0),
       open_missions: of('open'), in_progress_missions: of('in_progress'), observing_missions: of('observing'),
       resolved_missions: of('resolved'), escalated_missions: of('escalated'), aborted_missions: of('aborted'),
