@@ -56,6 +56,10 @@ export const sameDigests = (a: ApprovalDigests, b: ApprovalDigests): boolean =>
   a.git_tree === b.git_tree && a.patch_id === b.patch_id && a.plan_digest === b.plan_digest &&
   a.evidence_digest === b.evidence_digest && a.policy_digest === b.policy_digest;
 
+/** Who made, asked for or works on it. */
+export const authorsOf = ({ created_by, assigned_to }: { created_by: string; assigned_to: string | null }): string[] =>
+  [...new Set([created_by, ...(assigned_to === null ? [] : [assigned_to])])];
+
 /**
  * Why this decision cannot stand, or null.
  * @param authors principals that made, asked for or planned the change: nobody approves their own work

@@ -1,7 +1,7 @@
 /** The approval of one tree and its evidence: asked for, decided by an Update, expired by a timer. */
 import { setHandler } from '@temporalio/workflow';
 import { actorOf } from '../domain/actor.ts';
-import { refuseDecision, sameDigests, statusAfter, type Approval, type ApprovalDigests } from '../domain/approval.ts';
+import { authorsOf, refuseDecision, sameDigests, statusAfter, type Approval, type ApprovalDigests } from '../domain/approval.ts';
 import * as messages from './messages.ts';
 import type { MissionPackage } from '../domain/mission-package.ts';
 import type { Mission } from './mission.ts';
@@ -17,7 +17,7 @@ export interface ApprovalGate {
 export function openApprovalGate(mission: Mission<MissionPackage>): ApprovalGate {
   let approval: Approval | null = null;
   let asked = 0;
-  const authors = [mission.package.created_by, ...(mission.package.assigned_to === null ? [] : [mission.package.assigned_to])];
+  const authors = authorsOf(mission.package);
 
   setHandler(messages.decide, async (input) => {
     const current = approval!;

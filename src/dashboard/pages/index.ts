@@ -35,4 +35,11 @@ export const pages: readonly Page[] = [
   { path: '/', title: 'Overview', nav: { primary: true }, load: () => import('./overview.tsx').then((page) => page.OverviewPage) },
   { path: '/missions', title: 'Missions', nav: { primary: true, count: running }, load: () => import('./missions.tsx').then((page) => page.MissionsPage) },
   { path: '/missions/:mission_id', title: 'Mission', load: () => import('./mission.tsx').then((page) => page.MissionPage) },
+  {
+    path: '/approvals', title: 'Approvals', needs: 'approval:read', nav: { primary: true, count: () => counted(metrics.value?.pending_approvals, true) },
+    load: () => import('./approvals.tsx').then((page) => page.ApprovalsPage),
+  },
+  { path: '/approvals/:approval_id', title: 'Approval', needs: 'approval:read', load: () => import('./approval.tsx').then((page) => page.ApprovalPage) },
+  { path: '/ledger', title: 'Ledger', needs: 'ledger:read', nav: {}, load: () => import('./ledger.tsx').then((page) => page.LedgerPage) },
+  { path: '/settings', title: 'Settings', nav: {}, load: () => import('./settings.tsx').then((page) => page.SettingsPage) },
 ];

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { parseUnifiedDiff, type DiffFile } from '../unified-diff.ts';
+import './diff.css';
 
 const marks = { context: ' ', added: '+', removed: '−', note: '' } as const;
 /** Longer files open folded. */

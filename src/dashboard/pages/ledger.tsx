@@ -1,0 +1,3 @@
+import { PageHeader } from '../parts/page-header.tsx';
+
+export const LedgerPage = () => <PageHeader title="Ledger" />;
