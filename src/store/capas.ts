@@ -1,5 +1,5 @@
 /** CAPA records: a document each, with columns for lists; every change is an event in the same transaction. */
-import { capaId, emptyRecord, type Capa, type CapaRecord, type CapaSource, type CapaState } from '../domain/capa.ts';
+import { capaId, capaStates, emptyRecord, isClosed, type Capa, type CapaRecord, type CapaSource, type CapaState } from '../domain/capa.ts';
 import { defaultDueDays, firstDueAt } from '../domain/capa-dates.ts';
 import type { TrendInput } from '../domain/capa-trends.ts';
 import type { CapaHistoryEntry } from '../domain/capa-view.ts';
@@ -102,7 +102,7 @@ export async function saveCapa(
   }]);
 }
 
-export interface CapaFilter { state?: CapaState | undefined; subsystem_id?: string | undefined; overdue?: 'yes' | 'no' | undefined }
+export interface CapaFilter { state?: CapaState | undefined; subsystem_id?: string | undefined; overdue?: 'yes' | 'no' | undefined; open?: boolean | undefined }
 
 /** Keyset on `created_seq`: page 1000 costs what page 1 does. */
 export async function listCapas(
@@ -112,9 +112,9 @@ export async function listCapas(
     `SELECT ${columns} FROM capas
       WHERE ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR subsystem_id = $3)
         AND ($4::text IS NULL OR (first_due_at IS NOT NULL AND first_due_at <= clock_timestamp()) = ($4 = 'yes'))
-        AND ($5::bigint IS NULL OR created_seq < $5)
+        AND ($5::bigint IS NULL OR created_seq < $5) AND ($6::boolean IS NULL OR (state <> ALL ($7)) = $6)
       ORDER BY created_seq DESC LIMIT $1`,
-    [limit, filter.state ?? null, filter.subsystem_id ?? null, filter.overdue ?? null, before]);
+    [limit, filter.state ?? null, filter.subsystem_id ?? null, filter.overdue ?? null, before, filter.open ?? null, capaStates.filter(isClosed)]);
   return rows.map((row) => ({ ...fromRow(row), created_seq: row.created_seq }));
 }
 

@@ -200,3 +200,10 @@ export async function listRuns(query: Query, playbookId: string | null, limit: n
     `SELECT ${runColumns} FROM healing_runs WHERE ($1::text IS NULL OR playbook_id = $1)
       ORDER BY started_at DESC, mission_id DESC, attempt DESC LIMIT $2`, [playbookId, limit]);
 }
+
+export interface RunCount { playbook_id: string; outcome: RunOutcome; runs: number; last_started_at: string }
+
+/** How the runs of every playbook ended, counted since a moment. */
+export const countRuns = (query: Query, since: string): Promise<RunCount[]> =>
+  query(`SELECT playbook_id, outcome, count(*) AS runs, max(started_at) AS last_started_at FROM healing_runs
+      WHERE started_at >= $1 GROUP BY playbook_id, outcome ORDER BY playbook_id, outcome`, [since]);

@@ -40,6 +40,7 @@ export const capaRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) 
       tags: ['capa'], summary: 'CAPA records, newest first',
       querystring: z.strictObject({
         state: z.enum(capaStates).optional(), subsystem_id: text(200).optional(), overdue: z.enum(['yes', 'no']).optional(),
+        open: z.enum(['true', 'false']).transform((word) => word === 'true').optional(),
         limit: limitQuery, cursor: z.string().max(500).optional(),
       }),
       response: answers(200, listOf(capaSchema)),

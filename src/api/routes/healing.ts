@@ -2,13 +2,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { actorOf } from '../../domain/actor.ts';
-import { riskClasses, runOutcomes, type HealingRequest } from '../../domain/healing.ts';
+import type { Binding } from '../../domain/binding.ts';
+import { riskClasses, ruleOnRun, runOutcomes, type HealingRequest, type RunRuling } from '../../domain/healing.ts';
 import { severities } from '../../domain/mission.ts';
 import { text } from '../../domain/schema/text.ts';
 import { readBindings } from '../../engine/bindings.ts';
 import { requestHealing, requestHealingOnce } from '../../engine/request-healing.ts';
 import { digestOf } from '../../ledger/canonical.ts';
-import { liftQuarantine, listRuns, openQuarantines } from '../../store/healing-runs.ts';
+import { countRuns, historyOf, liftQuarantine, listRuns, openQuarantines } from '../../store/healing-runs.ts';
 import { findMission, stagesOf } from '../../store/missions.ts';
 import { playbooks } from '../../workflows/playbooks/index.ts';
 import type { ApiDeps } from '../context.ts';
@@ -26,11 +27,18 @@ const healBody = z.strictObject({
 });
 const planBody = z.strictObject({ subsystem: idText, resource: idText, symptom: text(200).optional(), details: detailsSchema });
 
+/** Runs are counted over this many days where only their number is shown. */
+const countedDays = 30;
+
 const targetSchema = z.object({ playbook_id: z.string(), subsystem_id: z.string(), resource_id: z.string() });
 const playbookSchema = z.object({
   playbook_id: z.string(), version: z.number().int(), title: z.string(), risk: z.enum(riskClasses), symptoms: z.array(z.string()),
   resources: z.array(z.string()), next_rung: z.string().nullable(), advice: z.string(), params: z.looseObject({}),
-  bindings: z.array(z.looseObject({ subsystem_id: z.string(), resource_id: z.string(), quarantined: z.string().nullable() })),
+  bindings: z.array(z.looseObject({
+    subsystem_id: z.string(), resource_id: z.string(), quarantined: z.string().nullable(),
+    ruling: z.looseObject({ kind: z.enum(['allowed', 'refused']) }).describe('whether it may run there now, and why not'),
+  })),
+  runs: z.array(z.object({ outcome: z.enum(runOutcomes), runs: z.number().int(), last_started_at: z.string() })).describe(`of the last ${countedDays} days`),
 });
 const runSchema = targetSchema.extend({
   mission_id: z.string(), attempt: z.number().int(), playbook_version: z.number().int(), fingerprint: z.string(), plan_digest: z.string().nullable(),
@@ -48,6 +56,13 @@ export const healingRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     }
   }
 
+  /** Whether a playbook may run there now: what a healing mission would be told first. */
+  async function rulingOn(binding: Binding, bindings: readonly Binding[]): Promise<RunRuling> {
+    const next = playbooks.get(binding.playbook_id)?.escalate.next ?? null;
+    const follows = next !== null && bindings.some((one) => one.playbook_id === next && one.subsystem_id === binding.subsystem_id);
+    return ruleOnRun(binding.limits, await historyOf(database.query, binding, ''), Date.now(), follows ? next : null);
+  }
+
   /** The mission that was started for it. */
   async function started(request: HealingRequest, principal: Parameters<typeof actorOf>[0], key: string | undefined) {
     const actor = actorOf(principal);
@@ -62,14 +77,18 @@ export const healingRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     config: { permission: 'healing:read' },
     schema: { tags: ['healing'], summary: 'Every playbook, what it may be set to, and where it is bound', response: answers(200, listOf(playbookSchema)) },
   }, async () => {
-    const [{ bindings }, quarantines] = await Promise.all([bound(), openQuarantines(database.query)]);
+    const since = new Date(Date.now() - countedDays * 86_400_000).toISOString();
+    const [{ bindings }, quarantines, counts] = await Promise.all([bound(), openQuarantines(database.query), countRuns(database.query, since)]);
+    const rulings = new Map<Binding, RunRuling>();
+    for (const binding of bindings) rulings.set(binding, await rulingOn(binding, bindings));
     return {
       items: [...playbooks.values()].map((playbook) => ({
         playbook_id: playbook.id, version: playbook.version, title: playbook.title, risk: playbook.risk, symptoms: [...playbook.match.symptoms],
         resources: [...playbook.match.resources], next_rung: playbook.escalate.next, advice: playbook.escalate.advice,
         params: z.toJSONSchema(playbook.params, { io: 'input', unrepresentable: 'any' }),
-        bindings: bindings.filter(({ playbook_id }) => playbook_id === playbook.id).map(({ playbook_id: _id, observe: _observe, ...binding }) => ({
-          ...binding,
+        runs: counts.filter(({ playbook_id }) => playbook_id === playbook.id).map(({ playbook_id: _id, ...count }) => count),
+        bindings: bindings.filter(({ playbook_id }) => playbook_id === playbook.id).map((binding) => ({
+          ...shown(binding), ruling: rulings.get(binding)!,
           quarantined: quarantines.find((one) => one.playbook_id === playbook.id && one.subsystem_id === binding.subsystem_id
             && one.resource_id === binding.resource_id)?.reason ?? null,
         })),
@@ -147,6 +166,8 @@ export const healingRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     }, request.principal, request.headers['idempotency-key']);
   });
 };
+
+const shown = ({ playbook_id: _id, observe: _observe, ...binding }: Binding) => binding;
 
 /** The same symptom of the same resource, whoever asks for it. */
 const fingerprintOf = (subsystem: string, resource: string, symptom: string): string => digestOf({ subsystem, resource, symptom });

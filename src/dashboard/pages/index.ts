@@ -42,4 +42,8 @@ export const pages: readonly Page[] = [
   { path: '/approvals/:approval_id', title: 'Approval', needs: 'approval:read', load: () => import('./approval.tsx').then((page) => page.ApprovalPage) },
   { path: '/ledger', title: 'Ledger', needs: 'ledger:read', nav: {}, load: () => import('./ledger.tsx').then((page) => page.LedgerPage) },
   { path: '/settings', title: 'Settings', nav: {}, load: () => import('./settings.tsx').then((page) => page.SettingsPage) },
+  { path: '/findings', title: 'Findings', needs: 'finding:read', nav: { count: () => counted(metrics.value?.open_findings) }, load: () => import('./findings.tsx').then((page) => page.FindingsPage) },
+  { path: '/findings/:finding_id', title: 'Finding', needs: 'finding:read', load: () => import('./finding.tsx').then((page) => page.FindingPage) },
+  { path: '/playbooks', title: 'Playbooks', needs: 'healing:read', nav: {}, load: () => import('./playbooks.tsx').then((page) => page.PlaybooksPage) },
+  { path: '/playbooks/:playbook_id', title: 'Playbook', needs: 'healing:read', load: () => import('./playbook.tsx').then((page) => page.PlaybookPage) },
 ];
