@@ -46,4 +46,6 @@ export const pages: readonly Page[] = [
   { path: '/findings/:finding_id', title: 'Finding', needs: 'finding:read', load: () => import('./finding.tsx').then((page) => page.FindingPage) },
   { path: '/playbooks', title: 'Playbooks', needs: 'healing:read', nav: {}, load: () => import('./playbooks.tsx').then((page) => page.PlaybooksPage) },
   { path: '/playbooks/:playbook_id', title: 'Playbook', needs: 'healing:read', load: () => import('./playbook.tsx').then((page) => page.PlaybookPage) },
+  { path: '/capa', title: 'CAPA', needs: 'capa:read', nav: { count: () => counted(metrics.value?.open_capas) }, load: () => import('./capa.tsx').then((page) => page.CapaPage) },
+  { path: '/capa/:capa_id', title: 'CAPA', needs: 'capa:read', load: () => import('./capa-record.tsx').then((page) => page.CapaRecordPage) },
 ];
