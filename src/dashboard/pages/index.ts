@@ -48,4 +48,6 @@ export const pages: readonly Page[] = [
   { path: '/playbooks/:playbook_id', title: 'Playbook', needs: 'healing:read', load: () => import('./playbook.tsx').then((page) => page.PlaybookPage) },
   { path: '/capa', title: 'CAPA', needs: 'capa:read', nav: { count: () => counted(metrics.value?.open_capas) }, load: () => import('./capa.tsx').then((page) => page.CapaPage) },
   { path: '/capa/:capa_id', title: 'CAPA', needs: 'capa:read', load: () => import('./capa-record.tsx').then((page) => page.CapaRecordPage) },
+  { path: '/subsystems', title: 'Subsystems', needs: 'status:read', nav: {}, load: () => import('./subsystems.tsx').then((page) => page.SubsystemsPage) },
+  { path: '/subsystems/:subsystem_id', title: 'Subsystem', needs: 'status:read', load: () => import('./subsystem.tsx').then((page) => page.SubsystemPage) },
 ];
