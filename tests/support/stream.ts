@@ -12,6 +12,7 @@ import { openHome, pepperOf } from '../../src/home.ts';
 import { createArtifacts } from '../../src/store/artifacts.ts';
 import { createCatalog } from '../../src/store/catalog.ts';
 import { createDatabase } from '../../src/store/database.ts';
+import { latestSeq } from '../../src/store/ledger.ts';
 import { silent } from './database.ts';
 import { keyFor } from './http.ts';
 import { openLedger, type TestLedger } from './ledger.ts';
@@ -60,7 +61,11 @@ export async function startStreaming(environment: Record<string, string> = {}) {
       api = await startApi(api.port);
     },
     closeApi: () => api.close(),
-    latest: async (): Promise<number> => (await ledger.query<{ seq: number }>('SELECT coalesce(max(seq), 0) AS seq FROM ledger'))[0]!.seq,
+    /** The last seq, when all that was written has its place. */
+    async settled(): Promise<number> {
+      await ledger.until(async () => (await ledger.query('SELECT 1 FROM unsealed LIMIT 1')).length === 0);
+      return latestSeq(ledger.query);
+    },
     connect: (options: ClientOptions = {}, as = key): Promise<Client> =>
       openClient(url(), { ...options, headers: { authorization: `Bearer ${as}`, ...options.headers } }),
     async close(): Promise<void> {
