@@ -76,7 +76,7 @@ async function clients(url, count) {
     [heard, missing, wanted] = [[], count, last];
     process.send('waiting');
   });
-  await Promise.all(sockets.map((socket) => (socket.readyState === socket.OPEN ? undefined : once(socket, 'open'))));
+  for (const socket of sockets) if (socket.readyState !== socket.OPEN) await once(socket, 'open');
   process.send('ready');
 }
 

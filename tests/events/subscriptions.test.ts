@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => system.close());
 
 const subject = (mission_id: string) => ({ mission_id, workflow_id: mission_id, run_id: null, stage: null, attempt: null });
-const upTo = (client: Client, seq: number): Promise<true> => client.until(() => client.cursor() >= seq || undefined) as Promise<true>;
+const upTo = (client: Client, seq: number): Promise<boolean> => client.until(() => client.cursor() >= seq);
 async function write(count: number, more: Parameters<StreamSystem['ledger']['write']>[1] = {}): Promise<number> {
   await system.ledger.write(count, more);
   return system.settled();
