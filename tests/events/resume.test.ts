@@ -8,13 +8,13 @@ afterEach(() => system.close());
 
 /** Writes without a pause until told to stop; says how far it came. */
 function writer(): { stop(): Promise<number> } {
-  let going = true;
+  const over = new AbortController();
   const running = (async () => {
-    while (going) await system.ledger.write(1 + Math.floor(Math.random() * 5));
+    while (!over.signal.aborted) await system.ledger.write(1 + Math.floor(Math.random() * 5));
   })();
   return {
     async stop() {
-      going = false;
+      over.abort();
       await running;
       return system.settled();
     },
