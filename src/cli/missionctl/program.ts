@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { version } from '../../project.ts';
 import { approvalsCommand } from './commands/approvals.ts';
+import { batchCommand } from './commands/batch.ts';
 import { capaCommand } from './commands/capa.ts';
 import { decideCommand } from './commands/decide.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -19,6 +20,7 @@ import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
 import { subsystemsCommand } from './commands/subsystems.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { templateCommand } from './commands/template.ts';
 import { exitCodesHelp } from './exit.ts';
 
 const connectionHelp = `
@@ -34,7 +36,7 @@ export function createProgram(): Command {
     .addHelpText('after', `${connectionHelp}\n${exitCodesHelp}`)
     .helpCommand(true);
   for (const command of [
-    startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(),
+    startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), batchCommand(), templateCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(),
     decideCommand('approve'), decideCommand('reject'), findingsCommand(), silenceCommand(), subsystemsCommand(), healCommand(), playbookCommand(),
     capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), verifyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);

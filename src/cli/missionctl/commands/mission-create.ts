@@ -16,14 +16,15 @@ interface PackageFlags {
   windowMinutes?: number; unobserved?: string; approval: boolean; assignedTo?: string; detectedBy?: string;
   label?: string[]; dependsOn?: string[]; parent?: string;
 }
-interface CreateFlags extends PackageFlags, OutputOptions { file?: string; execute?: true; idempotencyKey?: string }
+interface CreateFlags extends PackageFlags, OutputOptions { file?: string; template?: string; execute?: true; idempotencyKey?: string }
 
 /** Flags that say nothing about the package itself, and so go with `--file`. */
-const besideFile = ['file', 'execute', 'idempotencyKey', 'json'];
+const besideFile = ['file', 'template', 'execute', 'idempotencyKey', 'json'];
 
 export const missionCreate = (): Command => withJson(new Command('create')
   .description('hand in a mission, from flags or from a file with the JSON package')
   .option('--file <file>', 'the whole package as JSON; - reads standard input')
+  .option('--template <id>', 'a template that says what flags or file leave out; they go before it', filled)
   .option('--repo <name|path>', 'registered name, or a path (with a /) that may be used', filled)
   .option('--diff <file>', 'a patch candidate; again for the next one to try; - reads standard input', all(filled))
   .option('--must-pass <test>', 'a test that must be seen to pass; again for more', all(filled))
@@ -46,7 +47,10 @@ export const missionCreate = (): Command => withJson(new Command('create')
   .option('--execute', 'also start it')
   .option('--idempotency-key <key>', 'the same key again is the same mission', filled))
   .action(async (flags: CreateFlags, command: Command) => {
-    const body: Record<string, unknown> = { ...flags.file === undefined ? fromFlags(flags) : fromFile(flags.file, command), ...(flags.execute ? { execute: true } : {}) };
+    const body: Record<string, unknown> = {
+      ...flags.file === undefined ? fromFlags(flags, flags.template !== undefined) : fromFile(flags.file, command),
+      ...(flags.template === undefined ? {} : { template_id: flags.template }), ...(flags.execute ? { execute: true } : {}),
+    };
     const headers: Record<string, string> = flags.idempotencyKey === undefined ? {} : { 'idempotency-key': flags.idempotencyKey };
     const answer = await connect().send<MissionDetail>('POST', apiPath('missions'), body, headers);
     show(flags, answer, (mission) => `${mission.mission_id}  ${safe(mission.title)}\n${nextStep(mission, body['execute'] === true)}`);
@@ -59,28 +63,42 @@ function fromFile(file: string, command: Command): Record<string, unknown> {
   return readJson(file);
 }
 
-/** @throws Ending usage, naming the flag that is missing */
-function fromFlags(flags: PackageFlags): Record<string, unknown> {
-  if (flags.subsystem === undefined) throw usageError('--subsystem is missing (or name a --file)');
-  if (flags.severity === undefined) throw usageError(`--severity is missing: ${severities.join(', ')}`);
-  if (flags.repo === undefined) throw usageError('--repo is missing: a registered name, or a path');
-  if (flags.title === undefined && flags.symptom === undefined) throw usageError('--title or --symptom is missing: say what is wrong');
+/** @throws Ending usage, naming the flag that is missing, unless a template may say it */
+function fromFlags(flags: PackageFlags, hasTemplate: boolean): Record<string, unknown> {
+  if (!hasTemplate) requireFlags(flags);
   return defined({
     title: flags.title, description: flags.description, subsystem_id: flags.subsystem, severity: flags.severity,
     detected_by: flags.detectedBy, assigned_to: flags.assignedTo, labels: flags.label, parent_mission_id: flags.parent,
     symptoms: flags.symptom?.map((description) => ({ description })),
-    acceptance_criteria: defined({
+    acceptance_criteria: unlessEmpty({
       must_pass_tests: flags.mustPass, metric_targets: flags.target, observation_window_minutes: flags.windowMinutes,
       observation_window: flags.unobserved === undefined ? undefined : { metrics: 'none', reason: flags.unobserved },
     }),
     trust_requirements: flags.approval ? undefined : { requires_governance_approval: false },
-    workspace: defined({
-      ...(flags.repo.includes('/') ? { repo_path: resolve(flags.repo) } : { repository: flags.repo }),
-      target_branch: flags.branch, working_branch: flags.workingBranch, dependencies: flags.dependsOn,
+    workspace: unlessEmpty({
+      ...repositoryOf(flags.repo), target_branch: flags.branch, working_branch: flags.workingBranch, dependencies: flags.dependsOn,
       patch_candidates: flags.diff?.map((file) => ({ kind: 'diff', text: readText(file) })),
     }),
   });
 }
 
+function requireFlags(flags: PackageFlags): void {
+  if (flags.subsystem === undefined) throw usageError('--subsystem is missing (or name a --file or a --template)');
+  if (flags.severity === undefined) throw usageError(`--severity is missing: ${severities.join(', ')}`);
+  if (flags.repo === undefined) throw usageError('--repo is missing: a registered name, or a path');
+  if (flags.title === undefined && flags.symptom === undefined) throw usageError('--title or --symptom is missing: say what is wrong');
+}
+
+function repositoryOf(repo: string | undefined): Record<string, string> {
+  if (repo === undefined) return {};
+  return repo.includes('/') ? { repo_path: resolve(repo) } : { repository: repo };
+}
+
 const defined = (values: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+
+/** A part that nobody said anything of is left to the template. */
+function unlessEmpty(values: Record<string, unknown>): Record<string, unknown> | undefined {
+  const said = defined(values);
+  return Object.keys(said).length === 0 ? undefined : said;
+}
