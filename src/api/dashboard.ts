@@ -7,7 +7,7 @@ import { dashboardFolder } from '../project.ts';
 import { nothingThere, Problem } from './problem.ts';
 
 /** Paths under these belong to machines: whatever is not there is a problem, never the page. */
-const notPages = /^\/(mission-control|docs|health|assets|openapi\.json)(\/|$)/;
+const notPages = /^\/(mission-control|api|docs|health|assets|openapi\.json)(\/|$)/;
 
 /** A person's browser opening an address of the page, which alone knows its pages. */
 const opensPage = ({ method, url, headers }: FastifyRequest): boolean =>

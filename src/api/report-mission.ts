@@ -20,8 +20,9 @@ import { trackedViews } from './tracked-view.ts';
 
 export interface ReportRequest { missionId: string; principal: Principal; key: string | undefined }
 
-export const reportVerbs = ['progress', 'complete', 'fail', 'cancel'] as const;
-export type ReportVerb = (typeof reportVerbs)[number];
+export type ReportVerb = keyof typeof messageOf;
+
+const messageOf = { progress: messages.progress, complete: messages.complete, fail: messages.fail, cancel: messages.cancel };
 
 export async function trackedView(deps: ApiDeps, id: string): Promise<TrackedView> {
   const [view] = await trackedViews(deps.database.query, [await missionOf(deps, id)]);
@@ -100,7 +101,7 @@ export async function report(deps: ApiDeps, request: ReportRequest, verb: Report
     throw new Problem(409, 'MISSION_NOT_RUNNING', `${missionId} has not been started: POST /api/missions/${missionId}/start`);
   }
   if (row.status === 'open') await ensureStarted(deps, row.package);
-  await update(deps, missionId, messages[verb], {
+  await update(deps, missionId, messageOf[verb], {
     principal, reason, details: detailsOf(body), valid_until: validUntil(),
     key: key === undefined ? null : { principal_id: principal.id, key, body_digest: bodyDigest },
     // Two requests with one key at once are one message.

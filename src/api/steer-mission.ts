@@ -30,7 +30,7 @@ export async function steerMission(deps: ApiDeps, id: string, { verb, mode, reas
   const input = { principal, reason, valid_until: validUntil() };
   const answer = verb === 'pause'
     ? await update(deps, id, messages.pause, { ...input, mode: mode ?? 'boundary' })
-    : await update(deps, id, messages[verb], input);
+    : await update(deps, id, verb === 'resume' ? messages.resume : messages.retry, input);
   return { mission_id: id, ...answer };
 }
 

@@ -34,7 +34,7 @@ const sentences: Readonly<Record<EventType, (payload: Payload, event: StoredEven
   'mission.resumed': ({ reason }, event) => ['resumed', ...by(event), because(reason)],
   'mission.abort_requested': ({ reason }, event) => ['abort asked for', ...by(event), because(reason)],
   'mission.retried': ({ reason }, event) => ['retried', ...by(event), because(reason)],
-  'mission.progress': ({ progress }) => ['reported ', name(`${text(progress)} %`)],
+  'mission.progress': ({ progress, message }, event) => ['reported ', name(`${text(progress)} %`), ...by(event), because(message)],
   'mission.stalled': ({ reason }) => ['stalled', because(reason)],
   'stage.started': ({ stage: which, attempt }) => [name(stage(which)), Number(attempt) > 1 ? ` started, attempt ${text(attempt)}` : ' started'],
   'stage.ended': ({ stage: which, outcome, reason }) => [name(stage(which)), ` ${text(outcome)}${because(reason)}`],

@@ -93,7 +93,7 @@ test('what does not apply is refused with a code, and completion is final', asyn
     expectProblem(await call(system.url, `/mission-control/missions/${id}/${verb}`, { key: olga, json: {} }), 409, 'NOTHING_RUNS_HERE');
   }
   const done = await Promise.all([send(`/missions/${id}/complete`), send(`/missions/${id}/fail`, { error_message: 'x' })]);
-  expect(done.map(({ status }) => status).sort()).toEqual([200, 409]);
+  expect(new Set(done.map(({ status }) => status))).toEqual(new Set([200, 409]));
   const end = viewOf(await get(`/missions/${id}`));
   for (const verb of ['start', 'complete', 'fail', 'cancel', 'progress']) {
     expectProblem(await send(`/missions/${id}/${verb}`, verb === 'progress' ? { progress: 3 } : {}), 409, 'MISSION_ENDED');
