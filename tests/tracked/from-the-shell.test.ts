@@ -8,6 +8,7 @@ let system: System;
 let olga: { url: string; key: string };
 beforeAll(async () => {
   system = await startSystem();
+  await system.startWorker();
   olga = { url: system.url, key: await keyFor(system, 'olga', 'operator') };
 });
 afterAll(() => system.stop());
@@ -42,6 +43,12 @@ test('a batch says what became of each, and exits 1 when one was refused', async
   expect(first.out).toMatch(/mission_20200101_001 +failed +MISSION_NOT_FOUND/);
   expect((await run(['batch', 'abort', two, '--reason', 'tidying up'])).code).toBe(0);
   expect(await system.reader.get<MissionDetail>(`/mission-control/missions/${two}`)).toMatchObject({ status: 'aborted', ended_reason: 'tidying up' });
+});
+
+test('a tracked mission is shown as what it is, and retrying it is refused', async () => {
+  const id = String((await call(system.url, '/api/missions', { key: olga.key, json: { title: 'Far away', execute: true } })).body['id']);
+  expect((await run(['mission', 'show', id])).out).toContain('is worked on elsewhere');
+  expect(await run(['batch', 'retry', id])).toMatchObject({ code: 1, out: expect.stringContaining('NOTHING_RUNS_HERE') as string });
 });
 
 test.each([

@@ -57,6 +57,7 @@ export function nextStep(mission: MissionSummary, asked = mission.links.temporal
   if (status === 'open' && asked) return `starts as soon as a worker takes it; follow it: missionctl mission watch ${id}`;
   if (status === 'open') return `not started; start it: missionctl mission execute ${id}`;
   if (wait !== null) return waitSentence(wait).concat(wait.kind === 'approval' ? ` See and decide it: missionctl approve ${id} --reason …` : '');
+  if (mission.mission_type === 'tracked' && status === 'in_progress') return `is worked on elsewhere; follow it: missionctl mission watch ${id}`;
   if (status === 'in_progress' || status === 'observing') {
     return `runs ${mission.stage ?? 'soon'}; follow it: missionctl mission watch ${id}`;
   }
