@@ -24,7 +24,7 @@ test('a template is added, listed, used with flags over it, and removed', async 
   const listed = await run(['template', 'list']);
   expect(listed.out).toMatch(new RegExp(`${id} +Weekly report +olga +.* severity.*evil`));
   expect(listed.out).not.toContain('\u001b');
-  expect((await run(['template', 'list', '--json'])).out).toBe(`${(await call(system.url, '/mission-control/templates', { key: olga.key })).text}\n`);
+  expect(JSON.parse((await run(['template', 'list', '--json'])).out)).toEqual((await call(system.url, '/mission-control/templates', { key: olga.key })).body);
   const made = await run(['mission', 'create', '--template', id, '--title', 'Week 47', '--severity', 'high', '--json']);
   expect(made.code, made.err).toBe(0);
   expect(JSON.parse(made.out)).toMatchObject({ title: 'Week 47', severity: 'high', mission_type: 'tracked', subsystem_id: 'docs', labels: ['x'], tracked: { stale_after_minutes: 5 } });
