@@ -43,8 +43,8 @@ test('without a report it is seen to be stalled, its owner is told, and the next
   expect(await events(id, 'mission.stalled')).toHaveLength(2);
 });
 
-test('while reports come it is not stalled, and many of them are few events and one true row', async () => {
-  const { id } = await running({ stale_after_minutes: 0.05 });
+test('many reports are few events and one true row', async () => {
+  const { id } = await running();
   for (let progress = 1; progress <= 30; progress += 1) expect((await report(id, progress)).progress).toBe(progress);
   const told = await system.until(async () => {
     const found = await events(id, 'mission.progress');
@@ -54,7 +54,7 @@ test('while reports come it is not stalled, and many of them are few events and 
   expect(told.at(-1)?.payload['progress']).toBe(30);
   const seconds = (Date.parse(told.at(-1)!.ts) - Date.parse(told[0]!.ts)) / 1_000;
   expect(told.length).toBeLessThanOrEqual(seconds + 2);
-  await stalled(id);
+  expect(await events(id, 'mission.stalled')).toEqual([]);
   await olga.post(`/mission-control/missions/${id}/abort`, { reason: 'enough' });
   expect(await system.whenEnded(id)).toMatchObject({ status: 'aborted', outcome: 'cancelled', ended_reason: 'enough', waiting_on: null });
 });
