@@ -7,7 +7,9 @@ export const PageHeader = ({ title, chips, children }: { title: string; chips?: 
     <h1 tabIndex={-1}>{title}</h1>
     {chips}
     <span class="grow" />
-    <PaletteButton />
-    {children}
+    <div class="bar actions">
+      <PaletteButton />
+      {children}
+    </div>
   </header>
 );

@@ -6,7 +6,7 @@ import { windowEnd } from '../../../domain/observation.ts';
 import { Age, Clock, Span } from '../../parts/age.tsx';
 import { Chip, type Tone } from '../../parts/chip.tsx';
 import { duration, now } from '../../time.ts';
-import { inWords, plural, stateOf, waitWord } from '../../words.ts';
+import { capital, inWords, plural, stateOf, waitWord } from '../../words.ts';
 
 /** What the mission waits for: why, who can end it, since when, until when, and what happens then. Ended, how and why. */
 export function Banner({ mission, observation }: { mission: MissionDetail; observation: ObservationView | null }) {
@@ -14,7 +14,7 @@ export function Banner({ mission, observation }: { mission: MissionDetail; obser
   if (isTerminal(mission.status)) {
     const { tone, word } = stateOf(mission);
     return (
-      <Line tone={tone} word={word} headline={mission.ended_reason ?? 'ended'}>
+      <Line tone={tone} word={word} headline={capital(mission.ended_reason ?? 'ended')}>
         {mission.ended_at !== null && <>Ended <Age at={mission.ended_at} />.</>} {mission.capa_id !== null && <>Record <a href="/capa">{mission.capa_id}</a> holds what is to be done about it.</>}
       </Line>
     );
@@ -23,8 +23,8 @@ export function Banner({ mission, observation }: { mission: MissionDetail; obser
   if (mission.waiting_on !== null) {
     const { kind, reason, who, since, deadline, on_deadline: then } = mission.waiting_on;
     return (
-      <Line tone={kind === 'operator' || kind === 'budget' || kind === 'pause' ? 'warn' : 'wait'} word={waitWord(kind)} headline={<>{reason} <span class="faint">for <Span at={since} /></span></>}>
-        Ended by {who}. {deadline === null ? 'It has no deadline.' : <>At <Clock at={deadline} />, in <Span at={deadline} />: {inWords(then ?? 'nothing').toLowerCase()}.</>}
+      <Line tone={kind === 'operator' || kind === 'budget' || kind === 'pause' ? 'warn' : 'wait'} word={waitWord(kind)} headline={<>{capital(reason)} <span class="faint">for <Span at={since} /></span></>}>
+        Who can end it: {who}. {deadline === null ? 'It has no deadline.' : <>At <Clock at={deadline} />, in <Span at={deadline} />: {inWords(then ?? 'nothing').toLowerCase()}.</>}
       </Line>
     );
   }
