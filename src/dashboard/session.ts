@@ -1,8 +1,13 @@
 /** Who is signed in on this page, and what they may do. */
 import { signal } from '@preact/signals';
-import type { Permission } from '../domain/actor.ts';
+import type { Permission, Principal } from '../domain/actor.ts';
 import { ApiProblem, call, get, post, whenSignedOut } from './api.ts';
-import type { Session } from './wire.ts';
+
+export interface Session {
+  principal: Principal & { name: string };
+  permissions: Permission[];
+  expires_at: string | null;
+}
 
 /** `asking`: not known yet. `unreachable`: nothing answers, so nobody can say. Null: nobody. */
 export const session = signal<Session | null | 'asking' | 'unreachable'>('asking');

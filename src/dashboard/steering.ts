@@ -1,9 +1,9 @@
 /** What a person may do to a mission, and what it is called: one place for its page, the lists and the palette. */
+import type { MissionLine } from '../domain/mission-view.ts';
 import { isTerminal } from '../domain/mission.ts';
 import { inPath, post } from './api.ts';
 import type { Question } from './parts/ask.tsx';
 import { may } from './session.ts';
-import type { MissionLine } from './wire.ts';
 import { canRetry } from './words.ts';
 
 export const steeringVerbs = ['pause', 'resume', 'retry', 'abort'] as const;

@@ -3,9 +3,10 @@
  * Views read signals; what needs more than is here asks the API when an event says so (`resource.ts`).
  */
 import { batch, computed, signal } from '@preact/signals';
+import type { MissionLine } from '../domain/mission-view.ts';
+import type { ServerMessage, StreamMetrics } from '../domain/stream.ts';
 import type { SealedEvent } from '../domain/event.ts';
 import { isTerminal } from '../domain/mission.ts';
-import type { MissionLine, ServerMessage, StreamMetrics } from './wire.ts';
 
 export interface Connection {
   /** `reconnecting`: was live, is not; what is shown is as old as `since`. */
@@ -71,7 +72,7 @@ function apply(): void {
   batch(() => {
     let known: Map<string, MissionLine> | undefined;
     for (const message of messages) {
-      if (message.type === 'snapshot_required') continue;
+      if (message.type === 'snapshot_required' || message.type === 'error') continue;
       seq.value = Math.max(message.seq, message.type === 'initial_data' ? 0 : seq.peek() ?? 0);
       if (message.type === 'data_update') events.push(...message.events);
       if (message.type === 'initial_data') {

@@ -1,7 +1,7 @@
 /** The live stream: one WebSocket that comes back by itself, and goes on where it stopped. */
+import { closeCodes, type ServerMessage } from '../domain/stream.ts';
 import { whoAmI } from './session.ts';
 import { connection, take, type Connection } from './store.ts';
-import type { ServerMessage } from './wire.ts';
 
 const firstPauseMs = 250;
 const longestPauseMs = 20_000;
@@ -10,8 +10,9 @@ const quietMs = 25_000;
 const answerMs = 8_000;
 
 /** The server's reasons to hang up, in words. */
-const closed: Record<number, string> = {
-  4003: 'this key may not watch', 4008: 'this page was too slow to follow', 1009: 'a message was too large', 1012: 'the server is restarting',
+const closed: Readonly<Record<number, string>> = {
+  [closeCodes.tooSlow]: 'this page was too slow to follow', [closeCodes.goingAway]: 'the server is restarting', [closeCodes.tryAgain]: 'the server is busy',
+  [closeCodes.tooManyMessages]: 'this page asked too often',
 };
 
 /** Stays connected until told to stop. @returns how to stop */
@@ -45,6 +46,7 @@ export function startStream(): () => void {
       after = null;
       return subscribe(from);
     }
+    if (message.type === 'error') return become(connection.peek().state, message.detail);
     failures = 0;
     after = message.type === 'initial_data' ? message.seq : Math.max(after ?? 0, message.seq);
     become('live');
@@ -75,7 +77,7 @@ export function startStream(): () => void {
     // Jitter: a hundred pages do not come back at one moment.
     retry = setTimeout(open, pause * (0.5 + Math.random() / 2));
     // A refused upgrade does not say why; the session does, and a lost one opens the sign-in page.
-    if (code === 4001 || failures % 3 === 0) void whoAmI();
+    if (code === closeCodes.signedOut || failures % 3 === 0) void whoAmI();
   }
 
   function hurry(): void {

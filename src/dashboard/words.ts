@@ -1,10 +1,10 @@
 /** Names of things as people read them, and the colour that stands beside each. */
+import type { MissionLine } from '../domain/mission-view.ts';
 import type { MissionOutcome, MissionStatus, Severity } from '../domain/mission.ts';
 import type { StageName, StageStatus } from '../domain/stages.ts';
 import type { HealthState } from '../domain/subsystem.ts';
 import type { WaitingKind } from '../domain/waiting.ts';
 import type { Tone } from './parts/chip.tsx';
-import type { MissionLine } from './wire.ts';
 
 /** `observation_window` → `Observation window`. */
 export const inWords = (name: string): string => capital(name.replaceAll('_', ' '));

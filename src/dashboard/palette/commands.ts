@@ -1,4 +1,5 @@
 /** Everything that the palette can do now: pages, missions, verbs. What is not allowed is not here. */
+import type { MissionLine } from '../../domain/mission-view.ts';
 import { isTerminal } from '../../domain/mission.ts';
 import { pageAt } from '../frame/open-page.tsx';
 import { pages } from '../pages/index.ts';
@@ -8,7 +9,6 @@ import { navigate } from '../route.ts';
 import { may, signOut } from '../session.ts';
 import { maySteer, steer, steeringQuestion, steeringVerbs, type SteeringVerb } from '../steering.ts';
 import { theme, themes } from '../theme.ts';
-import type { MissionLine } from '../wire.ts';
 import { capital, stateOf } from '../words.ts';
 
 export interface Command {

@@ -1,12 +1,12 @@
 import uFuzzy from '@leeoniya/ufuzzy';
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import type { MissionLine } from '../../domain/mission-view.ts';
 import { get, query } from '../api.ts';
 import { pageAt } from '../frame/open-page.tsx';
 import { place } from '../route.ts';
 import { may } from '../session.ts';
 import { missionsNewestFirst } from '../store.ts';
-import type { MissionLine } from '../wire.ts';
 import { missionCommand, missionVerbs, plainCommands, runCommand, type Command } from './commands.ts';
 import './palette.css';
 

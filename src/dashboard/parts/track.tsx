@@ -1,6 +1,6 @@
+import type { MissionLine } from '../../domain/mission-view.ts';
 import { isTerminal } from '../../domain/mission.ts';
 import { pipelineOf } from '../../domain/stages.ts';
-import type { MissionLine } from '../wire.ts';
 import { stageWord, stateOf } from '../words.ts';
 
 /** A mission's way through its stages as one thin bar; the words are in its label, and beside it. */

@@ -1,8 +1,8 @@
+import type { MissionLine } from '../../../domain/mission-view.ts';
 import type { MissionDetail } from '../../../domain/mission-view.ts';
 import { Age } from '../../parts/age.tsx';
 import { Card } from '../../parts/card.tsx';
 import { useResource } from '../../resource.ts';
-import type { MissionLine } from '../../wire.ts';
 import { dollars, stateOf } from '../../words.ts';
 
 const page = (id: string): string => `/missions/${encodeURIComponent(id)}`;

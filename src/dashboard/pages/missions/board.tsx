@@ -1,8 +1,8 @@
+import type { MissionLine } from '../../../domain/mission-view.ts';
 import { missionStatuses } from '../../../domain/mission.ts';
 import { Age } from '../../parts/age.tsx';
 import { Chip } from '../../parts/chip.tsx';
 import { Track } from '../../parts/track.tsx';
-import type { MissionLine } from '../../wire.ts';
 import { severityTone, stateOf, statusWords } from '../../words.ts';
 
 const perColumn = 50;

@@ -1,10 +1,10 @@
 /** The missions that a filter asks for: pages of the API, with the live state of each laid over them. */
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { MissionLine } from '../../../domain/mission-view.ts';
 import type { MissionStatus, Severity } from '../../../domain/mission.ts';
 import { get, query, type ApiProblem } from '../../api.ts';
 import { missions, missionsNewestFirst, onSnapshot } from '../../store.ts';
-import type { MissionLine } from '../../wire.ts';
 
 export interface Filter {
   q: string;

@@ -1,7 +1,7 @@
+import type { MissionLine } from '../../../domain/mission-view.ts';
 import { Age } from '../../parts/age.tsx';
 import { Chip } from '../../parts/chip.tsx';
 import { Track } from '../../parts/track.tsx';
-import type { MissionLine } from '../../wire.ts';
 import { severityTone, stateOf } from '../../words.ts';
 
 /** One mission of the list. @param select left out where nothing can be done with a selection */

@@ -1,11 +1,11 @@
 import { computed } from '@preact/signals';
+import type { MissionLine } from '../../../domain/mission-view.ts';
 import { Card } from '../../parts/card.tsx';
 import { Chip } from '../../parts/chip.tsx';
 import { Span } from '../../parts/age.tsx';
 import { Empty, Loading } from '../../parts/states.tsx';
 import { may } from '../../session.ts';
 import { metrics, openMissions } from '../../store.ts';
-import type { MissionLine } from '../../wire.ts';
 import { inWords, waitsForPerson, waitWord } from '../../words.ts';
 
 /** The longest wait first. */

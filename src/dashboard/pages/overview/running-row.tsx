@@ -1,6 +1,6 @@
+import type { MissionLine } from '../../../domain/mission-view.ts';
 import { Chip } from '../../parts/chip.tsx';
 import { Track } from '../../parts/track.tsx';
-import type { MissionLine } from '../../wire.ts';
 import { stateOf } from '../../words.ts';
 
 export function RunningRow({ mission }: { mission: MissionLine }) {
