@@ -37,7 +37,7 @@ const sentences: Readonly<Record<EventType, (payload: Payload, event: StoredEven
   'mission.progress': ({ progress, message }, event) => ['reported ', name(`${text(progress)} %`), ...by(event), because(message)],
   'mission.stalled': ({ reason }) => ['stalled', because(reason)],
   'stage.started': ({ stage: which, attempt }) => [name(stage(which)), Number(attempt) > 1 ? ` started, attempt ${text(attempt)}` : ' started'],
-  'stage.ended': ({ stage: which, outcome, reason }) => [name(stage(which)), ` ${text(outcome)}${because(reason)}`],
+  'stage.ended': ({ stage: which, outcome, reason }) => [name(stage(which)), ` ${text(outcome) || 'ended'}${because(reason)}`],
   'tests.passed': ({ tree }) => ['tests passed on tree ', hash(tree)],
   'approval.requested': ({ required, rules }) => [`approval asked for, ${text(required)} needed`, because(Array.isArray(rules) ? rules.join('; ') : '')],
   'approval.decided': ({ decision, digests, reason }, event) => {
@@ -71,7 +71,7 @@ const sentences: Readonly<Record<EventType, (payload: Payload, event: StoredEven
   'healing.step_started': ({ step, action }) => ['step ', name(step), ' ', code(action), ' started'],
   'healing.step_ended': ({ step, outcome, reason }) => ['step ', name(step), ` ${text(outcome)}${because(reason)}`],
   'healing.verified': ({ playbook_id, ok, failed }) => [name(playbook_id), ok === true ? ' verified: the symptom is gone' : ' not verified', ok === true ? '' : because(failed)],
-  'healing.ended': ({ playbook_id, outcome, reason }) => [name(playbook_id), ` ${stage(outcome)}${because(reason)}`],
+  'healing.ended': ({ playbook_id, outcome, reason }) => [name(playbook_id), ` ${stage(outcome) || 'ended'}${because(reason)}`],
   'healing.ineffective': ({ playbook_id, resource }) => [name(playbook_id), ' did not last on ', name(resource)],
   'playbook.quarantined': ({ playbook_id, resource, reason }) => [name(playbook_id), ' quarantined on ', name(resource), because(reason)],
   'playbook.released': ({ playbook_id, resource, reason }, event) => [name(playbook_id), ' released on ', name(resource), ...by(event), because(reason)],

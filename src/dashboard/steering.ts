@@ -2,7 +2,7 @@
 import type { MissionLine } from '../domain/mission-view.ts';
 import { isTerminal } from '../domain/mission.ts';
 import { inPath, post } from './api.ts';
-import type { Question } from './parts/ask.tsx';
+import type { Question } from './parts/ask.ts';
 import { may } from './session.ts';
 import { canRetry } from './words.ts';
 

@@ -92,6 +92,13 @@ function apply(): void {
   if (fresh) for (const listener of resyncListeners) listener();
 }
 
+/** Events from before the snapshot, so that a page that was just opened is not without news. Listeners hear of what is new only. */
+export function takeOlder(events: readonly SealedEvent[]): void {
+  const known = recentEvents.peek();
+  const oldest = known.at(-1)?.seq ?? Infinity;
+  recentEvents.value = [...known, ...events.filter((event) => event.seq < oldest).reverse()].slice(0, keptEvents);
+}
+
 /** A page that stays open for weeks forgets the oldest ended missions; lists ask the API for those. */
 function bounded(known: Map<string, MissionLine>): Map<string, MissionLine> {
   if (known.size <= keptMissions) return known;

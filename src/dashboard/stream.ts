@@ -1,8 +1,12 @@
 /** The live stream: one WebSocket that comes back by itself, and goes on where it stopped. */
+import type { SealedEvent } from '../domain/event.ts';
 import { closeCodes, type ServerMessage } from '../domain/stream.ts';
+import { get, query } from './api.ts';
 import { whoAmI } from './session.ts';
-import { connection, take, type Connection } from './store.ts';
+import { connection, recentEvents, take, takeOlder, type Connection } from './store.ts';
 
+/** So much of the past is asked for at first. */
+const olderEvents = 60;
 const firstPauseMs = 250;
 const longestPauseMs = 20_000;
 /** A connection that says nothing may be dead without knowing it: we ask, and give it so long to answer. */
@@ -52,6 +56,12 @@ export function startStream(): () => void {
     become('live');
     listenFor(from);
     take(message);
+    if (message.type === 'initial_data' && recentEvents.peek().length === 0) void older(message.seq);
+  }
+
+  async function older(seq: number): Promise<void> {
+    const { items } = await get<{ items: SealedEvent[] }>(`/events${query({ after: Math.max(0, seq - olderEvents), limit: olderEvents, wait: 0 })}`).catch(() => ({ items: [] }));
+    if (!stopped) takeOlder(items.filter((event) => event.seq <= seq));
   }
 
   function listenFor(to: WebSocket): void {

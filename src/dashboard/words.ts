@@ -4,7 +4,7 @@ import type { MissionOutcome, MissionStatus, Severity } from '../domain/mission.
 import type { StageName, StageStatus } from '../domain/stages.ts';
 import type { HealthState } from '../domain/subsystem.ts';
 import type { WaitingKind } from '../domain/waiting.ts';
-import type { Tone } from './parts/chip.tsx';
+import type { Tone } from './tone.ts';
 
 /** `observation_window` → `Observation window`. */
 export const inWords = (name: string): string => capital(name.replaceAll('_', ' '));

@@ -1,16 +1,16 @@
 import { effect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { Answers } from '../parts/answers.tsx';
-import { AskDialog } from '../parts/ask.tsx';
+import { askedNow } from '../parts/ask.ts';
 import { navigate, place } from '../route.ts';
 import { session, signedIn, whoAmI } from '../session.ts';
 import { forget } from '../store.ts';
 import { startStream } from '../stream.ts';
 import { ConnectionBanner } from './connection.tsx';
+import { Lazily } from './lazily.tsx';
 import { Navigation } from './navigation.tsx';
 import { OpenPage } from './open-page.tsx';
 import { PaletteHost } from './palette-host.tsx';
-import { SignIn } from './sign-in.tsx';
 
 /** The whole page: signed in, the frame with one page in it; otherwise the way in. */
 export function App() {
@@ -33,7 +33,7 @@ export function App() {
     };
   }, [keyId]);
 
-  if (place.value.path === '/sign-in') return <><SignIn /><Answers /></>;
+  if (place.value.path === '/sign-in') return <><Lazily load={() => import('./sign-in.tsx').then((part) => part.SignIn)} props={{}} /><Answers /></>;
   if (known === null) return <Waiting />;
   return (
     <>
@@ -44,7 +44,7 @@ export function App() {
         <OpenPage />
       </main>
       <PaletteHost />
-      <AskDialog />
+      {askedNow.value !== null && <Lazily load={() => import('../parts/ask-dialog.tsx').then((part) => part.AskDialog)} props={{}} />}
       <Answers />
     </>
   );

@@ -1,6 +1,6 @@
-import { signal, useSignal } from '@preact/signals';
-import type { FunctionComponent } from 'preact';
+import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { Lazily } from './lazily.tsx';
 
 const open = signal(false);
 export const openPalette = (): void => { open.value = true; };
@@ -8,7 +8,6 @@ const close = (): void => { open.value = false; };
 
 /** ⌘K and Ctrl-K, wherever one is. The palette's code is loaded when first asked for. */
 export function PaletteHost() {
-  const loaded = useSignal<{ Palette: FunctionComponent<{ close: () => void }> } | null>(null);
   useEffect(() => {
     function hear(event: KeyboardEvent): void {
       if (event.key.toLowerCase() !== 'k' || !(event.metaKey || event.ctrlKey) || event.altKey || event.shiftKey) return;
@@ -18,13 +17,7 @@ export function PaletteHost() {
     addEventListener('keydown', hear);
     return () => removeEventListener('keydown', hear);
   }, []);
-  const isOpen = open.value;
-  useEffect(() => {
-    if (isOpen && loaded.peek() === null) void import('../palette/palette.tsx').then(({ Palette }) => { loaded.value = { Palette }; });
-  }, [isOpen]);
-  if (!isOpen || loaded.value === null) return null;
-  const { Palette } = loaded.value;
-  return <Palette close={close} />;
+  return open.value ? <Lazily load={() => import('../palette/palette.tsx').then((part) => part.Palette)} props={{ close }} /> : null;
 }
 
 /** What looks like a search field, and opens the palette. */

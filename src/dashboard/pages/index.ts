@@ -8,6 +8,8 @@
 import type { FunctionComponent } from 'preact';
 import type { Permission } from '../../domain/actor.ts';
 import { metrics } from '../store.ts';
+// The one page that most people open first comes with the frame; every other one when it is opened.
+import { OverviewPage } from './overview.tsx';
 
 export interface PageProps { params: Record<string, string> }
 
@@ -32,7 +34,7 @@ const running = () => {
 };
 
 export const pages: readonly Page[] = [
-  { path: '/', title: 'Overview', nav: { primary: true }, load: () => import('./overview.tsx').then((page) => page.OverviewPage) },
+  { path: '/', title: 'Overview', nav: { primary: true }, load: async () => OverviewPage },
   { path: '/missions', title: 'Missions', nav: { primary: true, count: running }, load: () => import('./missions.tsx').then((page) => page.MissionsPage) },
   { path: '/missions/:mission_id', title: 'Mission', load: () => import('./mission.tsx').then((page) => page.MissionPage) },
   {

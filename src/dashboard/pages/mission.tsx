@@ -4,6 +4,7 @@ import type { MissionDetail } from '../../domain/mission-view.ts';
 import { isTerminal } from '../../domain/mission.ts';
 import type { ObservationView } from '../../domain/observation-view.ts';
 import { inPath } from '../api.ts';
+import { Lazily } from '../frame/lazily.tsx';
 import { Card } from '../parts/card.tsx';
 import { Chip } from '../parts/chip.tsx';
 import { Copyable } from '../parts/copyable.tsx';
@@ -16,14 +17,10 @@ import { may } from '../session.ts';
 import { missions } from '../store.ts';
 import { severityTone, stateOf } from '../words.ts';
 import { Actions } from './mission/actions.tsx';
-import { ApprovalsTab } from './mission/approvals-tab.tsx';
 import { evidenceOf } from './mission/artifact.ts';
 import { Banner } from './mission/banner.tsx';
-import { DiffTab } from './mission/diff-tab.tsx';
-import { EvidenceTab, type StageEvidence } from './mission/evidence-tab.tsx';
+import type { StageEvidence } from './mission/evidence-tab.tsx';
 import { Facts } from './mission/facts.tsx';
-import { LogTab } from './mission/log-tab.tsx';
-import { PlanTab } from './mission/plan-tab.tsx';
 import { Proved } from './mission/proved.tsx';
 import { Stages } from './mission/stages.tsx';
 import { TestsTab } from './mission/tests-tab.tsx';
@@ -65,14 +62,14 @@ function Whole({ mission, about }: { mission: MissionDetail; about: (event: Seal
   const healing = mission.mission_type === 'healing';
 
   const tabs: Tab[] = [
-    ...(healing ? [{ id: 'plan', label: 'Plan', show: () => <PlanTab stages={mission.stages} /> }] : [
+    ...(healing ? [{ id: 'plan', label: 'Plan', show: () => <Lazily load={() => import('./mission/plan-tab.tsx').then((part) => part.PlanTab)} props={{ stages: mission.stages }} /> }] : [
       { id: 'tests', label: 'Tests', show: () => <TestsTab stages={mission.stages} required={mission.acceptance_criteria.must_pass_tests} /> },
-      { id: 'diff', label: 'Diff', show: () => <DiffTab stages={mission.stages} /> },
+      { id: 'diff', label: 'Diff', show: () => <Lazily load={() => import('./mission/diff-tab.tsx').then((part) => part.DiffTab)} props={{ stages: mission.stages }} /> },
     ]),
-    ...(logs.length > 0 || !healing ? [{ id: 'log', label: 'Log', show: () => <LogTab logs={logs} /> }] : []),
-    ...(may('approval:read') ? [{ id: 'approvals', label: 'Approvals', count: approvals.data?.items.length, show: () => <ApprovalsTab approvals={approvals} /> }] : []),
+    ...(logs.length > 0 || !healing ? [{ id: 'log', label: 'Log', show: () => <Lazily load={() => import('./mission/log-tab.tsx').then((part) => part.LogTab)} props={{ logs }} /> }] : []),
+    ...(may('approval:read') ? [{ id: 'approvals', label: 'Approvals', count: approvals.data?.items.length, show: () => <Lazily load={() => import('./mission/approvals-tab.tsx').then((part) => part.ApprovalsTab)} props={{ approvals }} /> }] : []),
     { id: 'timeline', label: 'Timeline', count: timeline.data?.items.length, show: () => <Loaded of={timeline} what="the timeline">{() => <div class="feed">{news.map((event) => <EventRow key={event.event_id} event={event} />)}</div>}</Loaded> },
-    { id: 'evidence', label: 'Evidence', count: evidence.data?.items.length, show: () => <EvidenceTab evidence={evidence} missionId={mission.mission_id} /> },
+    { id: 'evidence', label: 'Evidence', count: evidence.data?.items.length, show: () => <Lazily load={() => import('./mission/evidence-tab.tsx').then((part) => part.EvidenceTab)} props={{ evidence, missionId: mission.mission_id }} /> },
   ];
   const windowTab: Tab = { id: 'window', label: 'Window', show: () => <WindowTab observation={observation} /> };
   // First stands what is of interest now: the window once there is one, until then the tests.

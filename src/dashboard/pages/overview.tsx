@@ -1,10 +1,10 @@
 import { computed } from '@preact/signals';
+import { Lazily } from '../frame/lazily.tsx';
 import { Card } from '../parts/card.tsx';
 import { PageHeader } from '../parts/page-header.tsx';
 import { Empty, Loading } from '../parts/states.tsx';
-import { EventRow } from '../parts/told.tsx';
 import { may } from '../session.ts';
-import { metrics, missions, openMissions, recentEvents } from '../store.ts';
+import { metrics, missions, openMissions } from '../store.ts';
 import { Figures } from './overview/figures.tsx';
 import { NeedsYou } from './overview/needs-you.tsx';
 import { RunningRow } from './overview/running-row.tsx';
@@ -12,12 +12,8 @@ import { SubsystemsCard } from './overview/subsystems-card.tsx';
 import './overview.css';
 
 const shownRunning = 8;
-const shownEvents = 14;
 
 const running = computed(() => openMissions.value.filter((mission) => mission.started_at !== null));
-// That a stage began is told by the track; that it ended is news.
-const news = computed(() => recentEvents.value.filter((event) => event.type !== 'stage.started').slice(0, shownEvents));
-
 export const OverviewPage = () => (
   <>
     <PageHeader title="Overview">{may('mission:create') && <a class="button" href="/missions?new=1">New mission</a>}</PageHeader>
@@ -29,11 +25,7 @@ export const OverviewPage = () => (
       </div>
       <div class="stack">
         {may('status:read') && <SubsystemsCard />}
-        <Card title="Activity" aside="live" class="feed">
-          {news.value.length === 0
-            ? <Empty title="Quiet">What happens from now on appears here by itself. What happened before is in each mission's timeline.</Empty>
-            : news.value.map((event) => <EventRow key={event.event_id} event={event} linked />)}
-        </Card>
+        <Lazily load={() => import('./overview/activity.tsx').then((part) => part.Activity)} props={{}} />
       </div>
     </div>
   </>

@@ -4,7 +4,7 @@ import { isTerminal } from '../../domain/mission.ts';
 import { pageAt } from '../frame/open-page.tsx';
 import { pages } from '../pages/index.ts';
 import { sayDone, sayRefused } from '../parts/answers.tsx';
-import { askFirst } from '../parts/ask.tsx';
+import { askFirst } from '../parts/ask.ts';
 import { navigate } from '../route.ts';
 import { may, signOut } from '../session.ts';
 import { maySteer, steer, steeringQuestion, steeringVerbs, type SteeringVerb } from '../steering.ts';

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { sayDone, sayRefused } from './answers.tsx';
-import { askFirst, type Question } from './ask.tsx';
+import { askFirst, type Question } from './ask.ts';
 
 export interface ActionProps {
   children: ComponentChildren;

@@ -1,6 +1,7 @@
 /** The drawing of a chart: uPlot with our colours, which it asks the stylesheet for each time it draws. */
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { clock } from '../time.ts';
 import type { ChartProps } from './chart.tsx';
 
 export interface Drawn { update: () => void; destroy: () => void }
@@ -18,7 +19,7 @@ export function draw(box: HTMLElement, props: () => ChartProps): Drawn {
   const plot = new UPlot({
     width: Math.max(200, box.clientWidth), height, legend: { show: false }, cursor: { show: false }, padding: [14, 12, 0, 0],
     scales: { x: { time: true, range: () => [props().from / 1_000, props().to / 1_000] }, y: { range: (_, low, high) => span(low, high, props().target) } },
-    axes: [axis(), { ...axis(), size: 52 }],
+    axes: [{ ...axis(), grid: { show: false }, space: 90, values: (_, ticks) => ticks.map((at) => clock(new Date(at * 1_000).toISOString())) }, { ...axis(), size: 52 }],
     series: [{}, { stroke: () => colour('line-strong'), width: 1, points: { show: false } }],
     hooks: { draw: [(chart) => overlay(chart, props())] },
   }, data(), box);

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import type { Tone } from './chip.tsx';
+import type { Tone } from '../tone.ts';
 import type { Drawn } from './chart-drawing.ts';
 
 export interface ChartPoint { at: number; value: number; tone: Tone }

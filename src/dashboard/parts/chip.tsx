@@ -1,8 +1,7 @@
 import type { ComponentChildren } from 'preact';
+import type { Tone } from '../tone.ts';
 
-/** Colour is for state, and never alone: a chip always holds a word. */
-export type Tone = 'good' | 'warn' | 'bad' | 'wait' | 'run' | 'unknown';
-
+/** Colour is never alone: a chip always holds a word. */
 export const Chip = ({ tone = 'unknown', title, children }: { tone?: Tone | undefined; title?: string | undefined; children: ComponentChildren }) =>
   <span class={`chip ${tone}`} title={title}>{children}</span>;
 

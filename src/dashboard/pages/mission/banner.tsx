@@ -4,7 +4,8 @@ import { isTerminal } from '../../../domain/mission.ts';
 import type { ObservationView, WindowView } from '../../../domain/observation-view.ts';
 import { windowEnd } from '../../../domain/observation.ts';
 import { Age, Clock, Span } from '../../parts/age.tsx';
-import { Chip, type Tone } from '../../parts/chip.tsx';
+import { Chip } from '../../parts/chip.tsx';
+import type { Tone } from '../../tone.ts';
 import { duration, now } from '../../time.ts';
 import { capital, inWords, plural, stateOf, waitWord } from '../../words.ts';
 

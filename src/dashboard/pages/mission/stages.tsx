@@ -21,7 +21,7 @@ export function Stages({ stages, waiting }: { stages: readonly StageRecord[]; wa
                 onClick={() => { chosen.value = stage === open ? null : stage.name; }}>
                 <span class={`mark ${status === 'pending' ? '' : stageTone[status]}`} aria-hidden="true">{marks[status]}</span>
                 <b>{inWords(stage.name)}</b>
-                <em><span class="said">{status}, </span>{timeOf(stage)}{stage.attempt > 1 && ` · try ${stage.attempt}`}</em>
+                <em><span class="said">{status}, </span><span>{timeOf(stage)}</span>{stage.attempt > 1 && <> <span>· try {stage.attempt}</span></>}</em>
               </button>
             </li>
           );

@@ -1,6 +1,6 @@
 import { post } from '../../api.ts';
 import { ActionButton } from '../../parts/action-button.tsx';
-import type { Question } from '../../parts/ask.tsx';
+import type { Question } from '../../parts/ask.ts';
 import { sayRefused } from '../../parts/answers.tsx';
 import { plural } from '../../words.ts';
 
