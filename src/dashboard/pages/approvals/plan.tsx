@@ -1,7 +1,8 @@
 import type { Approval } from '../../../domain/approval.ts';
 import type { HealingPlan, PlannedStep, RiskClass } from '../../../domain/healing.ts';
 import { Card } from '../../parts/card.tsx';
-import { Chip, type Tone } from '../../parts/chip.tsx';
+import { Chip } from '../../parts/chip.tsx';
+import type { Tone } from '../../tone.ts';
 import { Empty, Failed, Loading } from '../../parts/states.tsx';
 import { plural } from '../../words.ts';
 import { planOf, useEvidence } from './evidence.ts';

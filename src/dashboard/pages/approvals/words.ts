@@ -1,7 +1,7 @@
 import type { Approval, ApprovalStatus } from '../../../domain/approval.ts';
 import type { SealedEvent } from '../../../domain/event.ts';
 import { inPath } from '../../api.ts';
-import type { Tone } from '../../parts/chip.tsx';
+import type { Tone } from '../../tone.ts';
 import { short } from '../../words.ts';
 
 export const approvalPath = (id: string): string => `/approvals/${inPath(id)}`;

@@ -2,7 +2,7 @@
 import { datesOf } from '../../../domain/capa-dates.ts';
 import { capaStates, isClosed, type Capa, type CapaState } from '../../../domain/capa.ts';
 import { capaMoves } from '../../../domain/capa-transitions.ts';
-import type { Tone } from '../../parts/chip.tsx';
+import type { Tone } from '../../tone.ts';
 import { inWords } from '../../words.ts';
 
 export const stateWord = (state: CapaState): string => inWords(state.toLowerCase());

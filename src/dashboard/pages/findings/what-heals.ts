@@ -1,7 +1,7 @@
 /** What heals a finding, or why nothing does: the same rules that the detector goes by, told as sentences. */
 import type { Finding } from '../../../domain/finding-record.ts';
 import type { FindingState } from '../../../domain/finding.ts';
-import type { Tone } from '../../parts/chip.tsx';
+import type { Tone } from '../../tone.ts';
 import type { BoundPlaybook, PlaybookView } from '../playbooks/wire.ts';
 
 export const findingTone: Readonly<Record<FindingState, Tone>> = {

@@ -1,4 +1,5 @@
-import { Chip, type Tone } from '../../parts/chip.tsx';
+import { Chip } from '../../parts/chip.tsx';
+import type { Tone } from '../../tone.ts';
 import type { Verdict } from './note.ts';
 import { worstOf, type Finding } from './verify.ts';
 

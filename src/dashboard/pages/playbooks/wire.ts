@@ -1,7 +1,7 @@
 /** Playbooks as `GET /playbooks` and their runs as `GET /playbooks/:id/runs` give them. */
 import type { Binding } from '../../../domain/binding.ts';
 import type { RiskClass, RunOutcome, RunRuling } from '../../../domain/healing.ts';
-import type { Tone } from '../../parts/chip.tsx';
+import type { Tone } from '../../tone.ts';
 
 export interface BoundPlaybook extends Omit<Binding, 'playbook_id' | 'observe'> {
   /** Why it is in quarantine here; null when it is not. */

@@ -1,7 +1,8 @@
 import { post } from '../../api.ts';
 import { ActionButton } from '../../parts/action-button.tsx';
 import { Age } from '../../parts/age.tsx';
-import { Chip, type Tone } from '../../parts/chip.tsx';
+import { Chip } from '../../parts/chip.tsx';
+import type { Tone } from '../../tone.ts';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { useResource } from '../../resource.ts';
 import { may } from '../../session.ts';
