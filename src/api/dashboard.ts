@@ -21,8 +21,10 @@ export async function pageOrNothing(request: FastifyRequest, reply: FastifyReply
 
 export async function registerDashboard(app: FastifyInstance): Promise<void> {
   await app.register(fastifyStatic, { root: join(dashboardFolder, 'assets'), serve: false, preCompressed: true });
-  app.get('/', { config: { permission: 'public' }, schema: { hide: true } }, (_request, reply) => sendPage(reply));
-  app.get('/assets/*', { config: { permission: 'public' }, schema: { hide: true } }, (request, reply) =>
+  // Not counted: one opening of the page asks for a dozen files, and a whole office may share an address.
+  const options = { config: { permission: 'public', rateLimit: false }, schema: { hide: true } } as const;
+  app.get('/', options, (_request, reply) => sendPage(reply));
+  app.get('/assets/*', options, (request, reply) =>
     // Their names carry a hash of what is in them.
     reply.sendFile((request.params as { '*': string })['*'], { immutable: true, maxAge: '365d' }));
 }

@@ -57,19 +57,27 @@ const axeSource = readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 
 interface Violation { id: string; impact: string | null; nodes: { html: string; failureSummary?: string }[] }
 
-/** Serious findings of axe on what is shown, in both themes. */
+/** Serious and critical findings of axe on what is shown, each with the element it is about. */
+export async function accessibilityFindings(page: Page): Promise<string[]> {
+  // Evaluated by the debugger, not by the page: its policy allows no such script.
+  await page.evaluate(await axeSource);
+  const { violations } = await page.evaluate(async () =>
+    (globalThis as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } }).axe.run());
+  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary ?? ''}`));
+}
+
+/** In both themes. */
 export async function expectAccessible({ page }: Pick<Seen, 'page'>): Promise<void> {
   for (const theme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme: theme });
     await page.locator(`html[data-theme="${theme}"]`).waitFor();
-    // Evaluated by the debugger, not by the page: its policy allows no such script.
-    await page.evaluate(await axeSource);
-    const { violations } = await page.evaluate(async () =>
-      (globalThis as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } }).axe.run());
-    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    expect(serious.map(({ id, nodes }) => ({ id, theme, nodes: nodes.map((node) => `${node.html} ${node.failureSummary ?? ''}`) })), page.url()).toEqual([]);
+    expect(await accessibilityFindings(page), `${page.url()} in ${theme}`).toEqual([]);
   }
 }
+
+/** How many pixels the page is wider than the screen. */
+export const overflow = (page: Page): Promise<number> => page.evaluate('document.documentElement.scrollWidth - innerWidth');
 
 /** Presses Tab until the focus is on what is looked for: the way of somebody without a mouse. */
 export async function tabTo(page: Page, name: string | RegExp, role: 'button' | 'link' | 'textbox' | 'tab' = 'button'): Promise<void> {
