@@ -43,7 +43,7 @@ beforeAll(async () => {
   parameters = {
     ':finding_id': (signal.body['findings'] as { finding_id: string }[]).at(0)?.finding_id ?? '', ':subsystem_id': 'postgres',
     ':mission_id': mission.mission_id, ':approval_id': approval.approval_id, ':capa_id': failed.capa_id ?? '', ':metric_id': testMetric,
-    ':playbook_id': 'run_command', ':agent_id': 'agent', ':sha256': mission.stages.at(0)?.evidence.at(0)?.sha256 ?? '',
+    ':playbook_id': 'run_command', ':agent_id': 'agent', ':seq': '1', ':sha256': mission.stages.at(0)?.evidence.at(0)?.sha256 ?? '',
   };
 });
 afterAll(() => system.stop());

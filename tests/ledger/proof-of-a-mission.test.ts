@@ -114,9 +114,12 @@ describe('over the API', () => {
   test.each([
     ['GET', '/ledger/proof/999999', 404, 'RECORD_NOT_FOUND'], ['GET', '/ledger/consistency?from=2&to=1', 422, 'RANGE_INVALID'],
     ['GET', '/ledger/consistency?from=1&to=999999', 422, 'RANGE_INVALID'], ['GET', '/missions/none/export', 404, 'MISSION_NOT_FOUND'],
-    ['POST', '/ledger/1/redact', 409, 'NOT_REDACTABLE'], ['POST', '/ledger/999999/redact', 404, 'RECORD_NOT_FOUND'],
   ] as const)('%s %s is %i %s', async (method, path, status, code) => {
-    expectProblem(await call(system.url, `/mission-control${path}`, { key: admin, ...(method === 'POST' ? { json: { reason: 'x' } } : {}) }), status, code);
+    expectProblem(await call(system.url, `/mission-control${path}`, { method, key: admin }), status, code);
+  });
+
+  test.each([[1, 409, 'NOT_REDACTABLE'], [999_999, 404, 'RECORD_NOT_FOUND']] as const)('record %i cannot be redacted: %i %s', async (seq, status, code) => {
+    expectProblem(await call(system.url, '/mission-control/ledger/redactions', { key: admin, json: { seq, reason: 'x' } }), status, code);
   });
 });
 
@@ -151,7 +154,7 @@ describe('missionctl verify', () => {
 
 test('a redacted payload is gone from the export, the API and the database, and all of it stays verifiable', async () => {
   const { seq } = proof.entries.find(({ record }) => record.type === 'approval.decided')!.record;
-  await call(system.url, `/mission-control/ledger/${seq}/redact`, { key: admin, json: { reason: 'it named somebody' } });
+  await call(system.url, '/mission-control/ledger/redactions', { key: admin, json: { seq, reason: 'it named somebody' } });
   const again = await system.reader.get<MissionExport>(`/mission-control/missions/${mission.mission_id}/export`);
   const entry = again.entries.find(({ record }) => record.seq === seq)!;
   expect(entry).toMatchObject({ salt: null, payload: null });

@@ -18,7 +18,7 @@ const envelopeSchema = z.object({ payloadType: z.string(), payload: z.string(), 
 const recordSchema = z.looseObject({ v: z.number(), log_id: z.string(), seq: z.number().int(), prev: hash, ts: z.string(), type: z.string(), payload_digest: hash });
 
 export const ledgerRoutes = ({ config, database }: ApiDeps): FastifyPluginAsyncZod => async (app) => {
-  const empty = (): Problem => new Problem(503, 'LEDGER_EMPTY', 'nothing is sealed yet: the worker seals as soon as it runs', [], { 'retry-after': '1' });
+  const empty = (): Problem => new Problem(409, 'LEDGER_EMPTY', 'nothing is sealed yet: the worker seals as soon as it runs');
 
   app.get('/ledger/checkpoint', {
     config: { permission: 'ledger:read' },
@@ -59,13 +59,13 @@ export const ledgerRoutes = ({ config, database }: ApiDeps): FastifyPluginAsyncZ
     return { from, to, proof: await consistencyProof(database.query, from, to) };
   });
 
-  app.post('/ledger/:seq/redact', {
+  app.post('/ledger/redactions', {
     config: { permission: 'ledger:redact' },
     schema: {
-      tags: ['ledger'], summary: 'Take the payload of one record out for good; the record and its proof stay', params: z.strictObject({ seq: seqText }),
-      body: z.strictObject({ reason: text(2_000) }), response: answers(200, z.object({ seq: z.number().int(), redacted: z.literal(true) })),
+      tags: ['ledger'], summary: 'Take the payload of one record out for good; the record and its proof stay',
+      body: z.strictObject({ seq: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER), reason: text(2_000) }), response: answers(200, z.object({ seq: z.number().int(), redacted: z.literal(true) })),
     },
-  }, async ({ params: { seq }, body: { reason }, principal }) => {
+  }, async ({ body: { seq, reason }, principal }) => {
     const done = await redactPayload(database, seq, reason, principal);
     if (done === 'none') throw new Problem(404, 'RECORD_NOT_FOUND', `there is no record ${seq}`);
     if (done === 'kept') throw new Problem(409, 'NOT_REDACTABLE', `record ${seq} names a key of the log, or a redaction: without it nothing else can be verified`);
