@@ -80,6 +80,7 @@ async function clients(url, count) {
   process.send('ready');
 }
 
+process.on('disconnect', () => process.exit());
 const [role, url, first, second] = process.argv.slice(2);
 if (role === 'writer') await writer(url, Number(first), Number(second));
 else await clients(url, Number(first));

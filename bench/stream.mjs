@@ -34,6 +34,8 @@ async function commitToClient() {
       MISSION_CONTROL_STREAM_CONNECTIONS_PER_PRINCIPAL: String(clientCount),
     },
   });
+  // Whatever goes wrong here leaves no process behind; the forked ones end with us by themselves.
+  process.once('exit', () => api.kill('SIGKILL'));
   const url = `http://127.0.0.1:${port}`;
   while (!await fetch(`${url}/health/live`).then((answer) => answer.ok, () => false)) await new Promise((resolve) => { setTimeout(resolve, 50); });
   const key = readFileSync(join(servers.home, 'admin.key'), 'utf8').trim();
@@ -58,6 +60,7 @@ async function commitToClient() {
     });
     if (i % 50 === 49) await once(socket, 'open');
   }
+  for (const socket of sockets) if (socket.readyState !== socket.OPEN) await once(socket, 'open');
   for (const socket of sockets) socket.send('{"type":"subscribe"}');
   while (cursors.some((seq) => seq === 0)) await new Promise((resolve) => { setTimeout(resolve, 20); });
   parsed = [];

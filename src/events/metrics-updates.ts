@@ -17,6 +17,8 @@ export interface MetricsUpdates {
 }
 
 const everyMs = 500;
+/** A reading that has become slow is made less often: a tenth of one connection's time at most. */
+const restPerReading = 10;
 /** Days end and windows move on without any event. */
 const againAfterMs = 15_000;
 
@@ -24,6 +26,7 @@ export function createMetricsUpdates(query: Query, tail: Tail, groups: Groups, l
   let dirty = false;
   let reading = false;
   let readAt = -againAfterMs;
+  let pauseMs = everyMs;
   let sent: string | undefined;
   const asking = new Set<Peer>();
 
@@ -32,7 +35,7 @@ export function createMetricsUpdates(query: Query, tail: Tail, groups: Groups, l
     const since = performance.now() - readAt;
     if (reading || seq === null) return;
     if (listeners().next().done && asking.size === 0) return;
-    if (!(dirty || asking.size > 0 || since > againAfterMs) || since < everyMs) return;
+    if (!(dirty || asking.size > 0 || since > againAfterMs) || since < pauseMs) return;
     reading = true;
     dirty = false;
     readAt = performance.now();
@@ -46,6 +49,7 @@ export function createMetricsUpdates(query: Query, tail: Tail, groups: Groups, l
       dirty = true;
       for (const peer of askers) if (peer.isOpen()) asking.add(peer);
     } finally {
+      pauseMs = Math.max(everyMs, restPerReading * (performance.now() - readAt));
       reading = false;
     }
   }

@@ -34,6 +34,7 @@ export async function overviewLines(query: Query): Promise<MissionLine[]> {
 type Figures = Omit<StreamMetrics, 'missions'> & { counts: Partial<Record<MissionStatus, number>> };
 
 export async function streamMetrics(query: Query): Promise<StreamMetrics> {
+  // now(), not clock_timestamp(): that one may differ from row to row, so no index can be asked for what is later.
   const [row] = await query<Figures>(
     `SELECT (SELECT jsonb_object_agg(status, n) FROM (SELECT status, count(*) AS n FROM missions GROUP BY status) c) AS counts,
             (SELECT count(*) FROM missions WHERE waiting_on IS NOT NULL AND waiting_on->>'kind' = ANY($1) AND ended_at IS NULL) AS waiting_for_person,
@@ -44,14 +45,14 @@ export async function streamMetrics(query: Query): Promise<StreamMetrics> {
             (SELECT count(*) FROM unsealed) AS unsealed, (SELECT sealed_at FROM ledger ORDER BY seq DESC LIMIT 1) AS sealed_at
        FROM (SELECT count(*) AS ended_7d, count(*) FILTER (WHERE status = 'resolved') AS resolved_7d,
                     count(*) FILTER (WHERE outcome = 'rolled_back') AS rolled_back_7d
-               FROM missions WHERE ended_at > clock_timestamp() - interval '7 days') ended,
+               FROM missions WHERE ended_at > now() - interval '7 days') ended,
             (SELECT round(percentile_disc(0.5) WITHIN GROUP (ORDER BY ms))::bigint AS median_to_landed_ms,
                     round(percentile_disc(0.95) WITHIN GROUP (ORDER BY ms))::bigint AS p95_to_landed_ms
                FROM (SELECT extract(epoch FROM s.ended_at - m.started_at) * 1000 AS ms FROM mission_stages s JOIN missions m USING (mission_id)
-                      WHERE s.name = 'merge_changes' AND s.status = 'passed' AND s.ended_at > clock_timestamp() - interval '7 days'
+                      WHERE s.name = 'merge_changes' AND s.status = 'passed' AND s.ended_at > now() - interval '7 days'
                         AND m.started_at IS NOT NULL) spans) landed,
             (SELECT coalesce(sum(cost_micro_usd), 0)::bigint AS cost_today_micro_usd, coalesce(sum(usage_unreported), 0)::bigint AS unreported_today
-               FROM missions WHERE started_at >= date_trunc('day', clock_timestamp(), 'UTC')) today`, [personalWaits]);
+               FROM missions WHERE started_at >= date_trunc('day', now(), 'UTC')) today`, [personalWaits]);
   const { counts, ...figures } = row!;
   const missions = Object.fromEntries(missionStatuses.map((status) => [status, counts?.[status] ?? 0])) as Record<MissionStatus, number>;
   return { missions, ...figures };
