@@ -70,8 +70,9 @@ async function commitToClient() {
   writer.send('go');
   const { committed } = await said(writer);
   const clientCpu = Object.values(process.cpuUsage(cpuBefore)).reduce((sum, us) => sum + us, 0) / 1_000 / (performance.now() - began);
-  const last = Math.max(...cursors);
-  while (parsed.length < rate * seconds || cursors.some((seq) => seq < last)) await new Promise((resolve) => { setTimeout(resolve, 20); });
+  while (parsed.length < rate * seconds) await new Promise((resolve) => { setTimeout(resolve, 20); });
+  const last = parsed.at(-1).seq;
+  while (cursors.some((seq) => seq < last)) await new Promise((resolve) => { setTimeout(resolve, 20); });
 
   // The first client parsed everything: which event has which seq. The others must have heard the same frames.
   const commitOf = new Map(parsed.map((event) => [event.seq, committed[event.payload.number]]));
