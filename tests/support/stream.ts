@@ -70,7 +70,6 @@ export async function startStreaming(environment: Record<string, string> = {}) {
       openClient(url(), { ...options, headers: { authorization: `Bearer ${as}`, ...options.headers } }),
     async close(): Promise<void> {
       await api.close().catch(() => undefined);
-      await temporal.connection.close();
       await ledger.close();
       await rm(home, { recursive: true, force: true });
     },
