@@ -7,10 +7,13 @@ import { session, signedIn, whoAmI } from '../session.ts';
 import { forget } from '../store.ts';
 import { startStream } from '../stream.ts';
 import { ConnectionBanner } from './connection.tsx';
-import { Lazily } from './lazily.tsx';
+import { lazily } from './lazily.tsx';
 import { Navigation } from './navigation.tsx';
 import { OpenPage } from './open-page.tsx';
 import { PaletteHost } from './palette-host.tsx';
+
+const SignIn = lazily(() => import('./sign-in.tsx').then((part) => part.SignIn));
+const AskDialog = lazily(() => import('../parts/ask-dialog.tsx').then((part) => part.AskDialog));
 
 /** The whole page: signed in, the frame with one page in it; otherwise the way in. */
 export function App() {
@@ -33,7 +36,7 @@ export function App() {
     };
   }, [keyId]);
 
-  if (place.value.path === '/sign-in') return <><Lazily load={() => import('./sign-in.tsx').then((part) => part.SignIn)} props={{}} /><Answers /></>;
+  if (place.value.path === '/sign-in') return <><SignIn /><Answers /></>;
   if (known === null) return <Waiting />;
   return (
     <>
@@ -44,7 +47,7 @@ export function App() {
         <OpenPage />
       </main>
       <PaletteHost />
-      {askedNow.value !== null && <Lazily load={() => import('../parts/ask-dialog.tsx').then((part) => part.AskDialog)} props={{}} />}
+      {askedNow.value !== null && <AskDialog />}
       <Answers />
     </>
   );

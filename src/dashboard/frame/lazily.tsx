@@ -2,11 +2,20 @@ import { useSignal } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 import { useEffect } from 'preact/hooks';
 
-/** A component whose code is loaded when it is first shown. Nothing stands in its place until then. */
-export function Lazily<P extends object>({ load, props }: { load: () => Promise<FunctionComponent<P>>; props: P }) {
-  const loaded = useSignal<{ Component: FunctionComponent<P> } | null>(null);
-  useEffect(() => { void load().then((Component) => { loaded.value = { Component }; }); }, []);
-  if (loaded.value === null) return null;
-  const { Component } = loaded.value;
-  return <Component {...props} />;
+/** A component whose code is loaded when it is first shown, and at once from then on. Nothing stands in its place until it has come. */
+export function lazily<P extends object>(load: () => Promise<FunctionComponent<P>>): FunctionComponent<P> {
+  let Loaded: FunctionComponent<P> | undefined;
+  return function Lazy(props: P) {
+    const arrived = useSignal(false);
+    useEffect(() => {
+      if (Loaded !== undefined) return;
+      load().then((component) => {
+        Loaded = component;
+        arrived.value = true;
+      }, () => undefined);
+    }, []);
+    // Read so that this renders again when the code has come.
+    void arrived.value;
+    return Loaded === undefined ? null : <Loaded {...props} />;
+  };
 }

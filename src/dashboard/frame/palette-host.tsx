@@ -1,6 +1,8 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { Lazily } from './lazily.tsx';
+import { lazily } from './lazily.tsx';
+
+const Palette = lazily(() => import('../palette/palette.tsx').then((part) => part.Palette));
 
 const open = signal(false);
 export const openPalette = (): void => { open.value = true; };
@@ -17,7 +19,7 @@ export function PaletteHost() {
     addEventListener('keydown', hear);
     return () => removeEventListener('keydown', hear);
   }, []);
-  return open.value ? <Lazily load={() => import('../palette/palette.tsx').then((part) => part.Palette)} props={{ close }} /> : null;
+  return open.value ? <Palette close={close} /> : null;
 }
 
 /** What looks like a search field, and opens the palette. */

@@ -4,7 +4,7 @@ import type { MissionDetail } from '../../domain/mission-view.ts';
 import { isTerminal } from '../../domain/mission.ts';
 import type { ObservationView } from '../../domain/observation-view.ts';
 import { inPath } from '../api.ts';
-import { Lazily } from '../frame/lazily.tsx';
+import { lazily } from '../frame/lazily.tsx';
 import { Card } from '../parts/card.tsx';
 import { Chip } from '../parts/chip.tsx';
 import { Copyable } from '../parts/copyable.tsx';
@@ -26,6 +26,12 @@ import { Stages } from './mission/stages.tsx';
 import { TestsTab } from './mission/tests-tab.tsx';
 import { WindowTab } from './mission/window-tab.tsx';
 import './mission.css';
+
+const PlanTab = lazily(() => import('./mission/plan-tab.tsx').then((part) => part.PlanTab));
+const DiffTab = lazily(() => import('./mission/diff-tab.tsx').then((part) => part.DiffTab));
+const LogTab = lazily(() => import('./mission/log-tab.tsx').then((part) => part.LogTab));
+const ApprovalsTab = lazily(() => import('./mission/approvals-tab.tsx').then((part) => part.ApprovalsTab));
+const EvidenceTab = lazily(() => import('./mission/evidence-tab.tsx').then((part) => part.EvidenceTab));
 
 /** Samples are measured, not told: while a window is open they are asked for. */
 const sampledEveryMs = 3_000;
@@ -62,14 +68,14 @@ function Whole({ mission, about }: { mission: MissionDetail; about: (event: Seal
   const healing = mission.mission_type === 'healing';
 
   const tabs: Tab[] = [
-    ...(healing ? [{ id: 'plan', label: 'Plan', show: () => <Lazily load={() => import('./mission/plan-tab.tsx').then((part) => part.PlanTab)} props={{ stages: mission.stages }} /> }] : [
+    ...(healing ? [{ id: 'plan', label: 'Plan', show: () => <PlanTab stages={mission.stages} /> }] : [
       { id: 'tests', label: 'Tests', show: () => <TestsTab stages={mission.stages} required={mission.acceptance_criteria.must_pass_tests} /> },
-      { id: 'diff', label: 'Diff', show: () => <Lazily load={() => import('./mission/diff-tab.tsx').then((part) => part.DiffTab)} props={{ stages: mission.stages }} /> },
+      { id: 'diff', label: 'Diff', show: () => <DiffTab stages={mission.stages} /> },
     ]),
-    ...(logs.length > 0 || !healing ? [{ id: 'log', label: 'Log', show: () => <Lazily load={() => import('./mission/log-tab.tsx').then((part) => part.LogTab)} props={{ logs }} /> }] : []),
-    ...(may('approval:read') ? [{ id: 'approvals', label: 'Approvals', count: approvals.data?.items.length, show: () => <Lazily load={() => import('./mission/approvals-tab.tsx').then((part) => part.ApprovalsTab)} props={{ approvals }} /> }] : []),
+    ...(logs.length > 0 || !healing ? [{ id: 'log', label: 'Log', show: () => <LogTab logs={logs} /> }] : []),
+    ...(may('approval:read') ? [{ id: 'approvals', label: 'Approvals', count: approvals.data?.items.length, show: () => <ApprovalsTab approvals={approvals} /> }] : []),
     { id: 'timeline', label: 'Timeline', count: timeline.data?.items.length, show: () => <Loaded of={timeline} what="the timeline">{() => <div class="feed">{news.map((event) => <EventRow key={event.event_id} event={event} />)}</div>}</Loaded> },
-    { id: 'evidence', label: 'Evidence', count: evidence.data?.items.length, show: () => <Lazily load={() => import('./mission/evidence-tab.tsx').then((part) => part.EvidenceTab)} props={{ evidence, missionId: mission.mission_id }} /> },
+    { id: 'evidence', label: 'Evidence', count: evidence.data?.items.length, show: () => <EvidenceTab evidence={evidence} missionId={mission.mission_id} /> },
   ];
   const windowTab: Tab = { id: 'window', label: 'Window', show: () => <WindowTab observation={observation} /> };
   // First stands what is of interest now: the window once there is one, until then the tests.

@@ -1,5 +1,5 @@
 import { computed } from '@preact/signals';
-import { Lazily } from '../frame/lazily.tsx';
+import { lazily } from '../frame/lazily.tsx';
 import { Card } from '../parts/card.tsx';
 import { PageHeader } from '../parts/page-header.tsx';
 import { Empty, Loading } from '../parts/states.tsx';
@@ -10,6 +10,8 @@ import { NeedsYou } from './overview/needs-you.tsx';
 import { RunningRow } from './overview/running-row.tsx';
 import { SubsystemsCard } from './overview/subsystems-card.tsx';
 import './overview.css';
+
+const Activity = lazily(() => import('./overview/activity.tsx').then((part) => part.Activity));
 
 const shownRunning = 8;
 
@@ -25,7 +27,7 @@ export const OverviewPage = () => (
       </div>
       <div class="stack">
         {may('status:read') && <SubsystemsCard />}
-        <Lazily load={() => import('./overview/activity.tsx').then((part) => part.Activity)} props={{}} />
+        <Activity />
       </div>
     </div>
   </>
