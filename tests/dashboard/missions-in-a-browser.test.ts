@@ -77,6 +77,22 @@ test('the list follows what happens, without a reload', async () => {
   expect(errors).toEqual([]);
 });
 
+test('a page that lost its connection says so, and catches up by itself', async () => {
+  const { page } = await signedIn(browser, system, ['ann', 'operator']);
+  await page.goto(`${system.url}/missions`);
+  await page.getByText(/^live · seq/).waitFor();
+  await page.context().setOffline(true);
+  await page.getByText(/^Not live: what you see is from/).waitFor();
+  const { mission_id: id } = await (await system.as('agent', 'agent')).post<{ mission_id: string }>('/mission-control/missions', {
+    title: 'Arrived while nobody could see', subsystem_id: 'calculator', severity: 'low', symptoms: [{ description: 'unseen' }],
+    acceptance_criteria: { observation_window: { metrics: 'none', reason: 'never started' } },
+    workspace: { repo_path: (await system.mission(landed)).workspace!.repo_path, patch_candidates: [{ kind: 'branch', ref: 'main' }] },
+  });
+  await page.context().setOffline(false);
+  await page.getByText(/^live · seq/).waitFor();
+  await page.getByRole('listitem').filter({ hasText: id }).waitFor();
+});
+
 test('what outsiders wrote is text, wherever it stands', async () => {
   const { page, errors } = await browser.signedIn(system, 'ann', 'operator');
   for (const path of ['/', '/missions', '/missions?as=board', `/missions/${waiting}`]) {
