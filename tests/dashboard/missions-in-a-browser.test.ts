@@ -78,7 +78,7 @@ test('the list follows what happens, without a reload', async () => {
 });
 
 test('a page that lost its connection says so, and catches up by itself', async () => {
-  const { page } = await signedIn(browser, system, ['ann', 'operator']);
+  const { page } = await browser.signedIn(system, 'ann', 'operator');
   await page.goto(`${system.url}/missions`);
   await page.getByText(/^live · seq/).waitFor();
   await page.context().setOffline(true);
