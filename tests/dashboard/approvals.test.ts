@@ -1,8 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { stringify } from 'yaml';
 import type { Approval } from '../../src/domain/approval.ts';
 import { expectAccessible, openBrowser, tabTo, type TestBrowser } from '../support/browser.ts';
 import { calculator, fixedAdd, type TestRepository } from '../support/repository.ts';
 import { startSystem, type System } from '../support/system.ts';
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
 let system: System;
 let browser: TestBrowser;
@@ -98,4 +103,36 @@ test('own work is not offered, and neither is what the role does not allow; both
   await seen.page.goto(`${system.url}/approvals`);
   await seen.page.getByText('another one, please').waitFor();
   await expectAccessible(seen);
+});
+
+test('a healing plan is decided on step by step, exactly as it would be carried out', async () => {
+  const folder = join(system.home, 'shop');
+  mkdirSync(folder);
+  const argv = ['touch', 'mended'];
+  const service = { kind: 'service', manager: { kind: 'process', instances: [{ id: 'web', pid_file: join(folder, 'web.pid'), argv: ['sleep', '1'], cwd: folder }] } };
+  await system.configure('subsystems.yaml', stringify({ subsystems: { shop: { name: 'The shop', resources: { web: service } } } }));
+  await system.configure('playbooks.yaml', stringify({ playbooks: [{
+    playbook: 'run_command', subsystem: 'shop', resource: 'web', approval: 'always',
+    observe: { duration_minutes: 0.005, metrics: 'none', reason: 'a test of the page' },
+    params: { cwd: folder, argv, check_argv: ['test', '-f', 'mended'], independent_argv: ['true'], regress_argv: ['true'] },
+    limits: { cooldown_success_seconds: 0, cooldown_failure_seconds: 0, max_runs: 100 },
+  }] }));
+  const { mission_id } = await system.heal('shop', { symptom: 'needs_command', resource: 'web' });
+  const approval = await system.approval(mission_id);
+
+  const seen = await browser.signedIn(system, 'anna', 'approver', { to: `/approvals/${approval.approval_id}` });
+  const { page } = seen;
+  await page.getByText('run_command v').waitFor();
+  await page.locator('.steps pre').first().getByText(/"touch",\s+"mended"/).waitFor();
+  await page.getByText(approval.digests.plan_digest!).waitFor();
+  // Sending back is for candidates; a plan has none.
+  expect(await page.getByRole('button', { name: 'Send back' }).count()).toBe(0);
+  await expectAccessible(seen);
+  await page.getByRole('button', { name: 'Approve' }).click();
+  await page.getByRole('dialog').getByText('Its steps are carried out next').waitFor();
+  await page.getByRole('dialog').getByRole('textbox').fill('go ahead');
+  await page.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
+  await page.getByText('Enough people agreed.').waitFor();
+  expect(await system.whenEnded(mission_id)).toMatchObject({ status: 'resolved', outcome: 'healed' });
+  expect(seen.errors).toEqual([]);
 });

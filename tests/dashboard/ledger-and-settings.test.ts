@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { expectAccessible, openBrowser, type Seen, type TestBrowser } from '../support/browser.ts';
 import { call, expectProblem } from '../support/http.ts';
 import { calculator, fixedAdd } from '../support/repository.ts';
 import { startSystem, type System } from '../support/system.ts';
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
 let system: System;
 let browser: TestBrowser;
@@ -36,6 +38,13 @@ async function lie(
   });
   return () => page.unroute(match);
 }
+
+test('the files of the page are for everybody behind one address', async () => {
+  const page = await (await fetch(`${system.url}/`, { headers: { accept: 'text/html' } })).text();
+  const file = /src="(\/assets\/[^"]+\.js)"/.exec(page)![1]!;
+  const answers = await Promise.all(Array.from({ length: 150 }, () => fetch(`${system.url}${file}`).then(({ status }) => status)));
+  expect(new Set(answers)).toEqual(new Set([200]));
+});
 
 describe('the ledger', () => {
   let seen: Seen;

@@ -26,6 +26,8 @@ export async function openBrowser() {
 
   async function open(options: Parameters<Browser['newContext']>[0] = {}): Promise<Seen> {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark', reducedMotion: 'reduce', ...options });
+    // The machine may be busy with other things.
+    context.setDefaultTimeout(60_000);
     contexts.add(context);
     const page = await context.newPage();
     const errors: string[] = [];

@@ -71,7 +71,7 @@ function Row({ one, isLastAdmin }: { one: Key; isLastAdmin: boolean }) {
       <td>{one.role}</td>
       <td>{one.name} <Copyable value={one.key_id} short={8} /></td>
       <td><Age at={one.created_at} /> by {one.created_by}</td>
-      <td>{one.revoked_at !== null ? <>revoked <Age at={one.revoked_at} /></> : one.expires_at === null ? 'never' : <Age at={one.expires_at} />}</td>
+      <td>{one.revoked_at !== null ? <>revoked <Age at={one.revoked_at} /></> : one.expires_at === null ? 'no end' : <Age at={one.expires_at} />}</td>
       <td class="right">
         {mine && usable && <Chip tone="run">yours</Chip>}
         {!usable ? null : isLastAdmin ? <span class="sub" title="Without it nobody could make another key">last admin key: stays</span> : (
