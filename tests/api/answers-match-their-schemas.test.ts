@@ -54,7 +54,7 @@ const schemaOf = (route: Route, status: number): z.ZodType => {
   if (schema === undefined) throw new Error(`${route.method} ${route.url} says nothing about ${status}`);
   return schema;
 };
-const required: Record<string, string> = { '/mission-control/queue/next': '?agent_id=agent' };
+const required: Record<string, string> = { '/mission-control/queue/next': '?agent_id=agent', '/mission-control/ledger/consistency': '?from=1&to=2' };
 const pathOf = (route: Route): string =>
   Object.entries(parameters).reduce((url, [name, value]) => url.replace(name, value), route.url) + (required[route.url] ?? '');
 /** The live stream answers no GET: it is a WebSocket, and docs/events.md says what it speaks. */
