@@ -25,7 +25,7 @@ export async function openBrowser() {
   const contexts = new Set<BrowserContext>();
 
   async function open(options: Parameters<Browser['newContext']>[0] = {}): Promise<Seen> {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark', reducedMotion: 'reduce', ...options });
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark', reducedMotion: 'reduce', locale: 'en-GB', ...options });
     // The machine may be busy with other things.
     context.setDefaultTimeout(60_000);
     contexts.add(context);
