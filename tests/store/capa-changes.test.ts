@@ -79,6 +79,8 @@ test('lists: by state, subsystem and what is overdue, page after page', async ()
   expect(await list({ state: 'TRIAGED' })).toEqual([triaged]);
   expect(await list({ overdue: 'yes' })).toEqual([late]);
   expect(await list({ overdue: 'no' })).toEqual([closed, triaged]);
+  expect(await list({ open: true })).toEqual([triaged, late]);
+  expect(await list({ open: false })).toEqual([closed]);
   const [first] = await listCapas(db.database.query, 1, { subsystem_id: subsystem });
   expect(await list({}, 2, first!.created_seq)).toEqual([triaged, late]);
 });

@@ -9,6 +9,7 @@ import { taskQueue, workspaceQueue } from '../../src/engine/client.ts';
 import { hostIdOf } from '../../src/home.ts';
 import { digestOf } from '../../src/ledger/canonical.ts';
 import { findResource } from '../../src/store/subsystems.ts';
+import type { PlaybookView } from '../../src/dashboard/pages/playbooks/wire.ts';
 import { startSystem, type System } from '../support/system.ts';
 
 let system: System;
@@ -119,8 +120,11 @@ test('three ineffective runs end in quarantine, which a person lifts', async () 
   expect(missions[3]!.ended_reason).toContain('QUARANTINED: quarantined: run_command did not help');
   expect(new Set(missions.map((mission) => mission.capa_id)).size).toBe(1);
   expect(ran()).toBe('xxx');
-  const { items } = await system.reader.get<{ items: { playbook_id: string; bindings: { quarantined: string | null }[] }[] }>('/mission-control/playbooks');
-  expect(items.find((one) => one.playbook_id === 'run_command')!.bindings[0]!.quarantined).toContain('3 times in 24 h');
+  const { items } = await system.reader.get<{ items: PlaybookView[] }>('/mission-control/playbooks');
+  const shown = items.find((one) => one.playbook_id === 'run_command')!;
+  expect(shown.bindings[0]!.quarantined).toContain('3 times in 24 h');
+  expect(shown.bindings[0]!.ruling).toMatchObject({ kind: 'refused', code: 'QUARANTINED' });
+  expect(shown.runs.find((one) => one.outcome === 'ineffective')!.runs).toBeGreaterThanOrEqual(3);
   const release = async (who: 'operator' | 'approver') => (await system.as(who, who)).post('/mission-control/playbooks/run_command/release', { subsystem: shop, resource: 'web', reason: 'the cause is mended' });
   await expect(release('operator')).rejects.toMatchObject({ status: 403 });
   await release('approver');
