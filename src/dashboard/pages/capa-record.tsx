@@ -12,6 +12,7 @@ import { Criterion, Dates, VerificationSection } from './capa/effect.tsx';
 import { Moves } from './capa/moves.tsx';
 import { Actions } from './capa/plan.tsx';
 import { Containment, InvestigationSection, Problem, Rating } from './capa/problem.tsx';
+import { Reread } from './capa/section.tsx';
 import { capaTone, stateWord } from './capa/words.ts';
 import type { PageProps } from './index.ts';
 import './capa.css';
@@ -31,24 +32,26 @@ export function CapaRecordPage({ params }: PageProps) {
       )} />
       <Loaded of={record} what="the record">
         {(capa) => (
-          <div class="cols">
-            <div class="stack">
-              <Problem capa={capa} />
-              <Rating capa={capa} />
-              <Containment capa={capa} />
-              <InvestigationSection capa={capa} />
-              <Actions capa={capa} />
-              <Criterion capa={capa} />
-              <VerificationSection capa={capa} />
+          <Reread.Provider value={record.reload}>
+            <div class="cols capa-record">
+              <div class="stack">
+                <Problem capa={capa} />
+                <Rating capa={capa} />
+                <Containment capa={capa} />
+                <InvestigationSection capa={capa} />
+                <Actions capa={capa} />
+                <Criterion capa={capa} />
+                <VerificationSection capa={capa} />
+              </div>
+              <div class="stack">
+                <Moves capa={capa} />
+                <Dates capa={capa} />
+                <Facts capa={capa} />
+                <Decisions capa={capa} />
+                <History capa={capa} />
+              </div>
             </div>
-            <div class="stack">
-              <Moves capa={capa} />
-              <Dates capa={capa} />
-              <Facts capa={capa} />
-              <Decisions capa={capa} />
-              <History capa={capa} />
-            </div>
-          </div>
+          </Reread.Provider>
         )}
       </Loaded>
     </>

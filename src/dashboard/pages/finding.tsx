@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { Finding } from '../../domain/finding-record.ts';
 import type { MissionDetail } from '../../domain/mission-view.ts';
+import { unassigned } from '../../domain/watch-rules.ts';
 import { inPath } from '../api.ts';
 import { Age, Clock, Span } from '../parts/age.tsx';
 import { Card } from '../parts/card.tsx';
@@ -11,9 +12,10 @@ import { Empty, Loaded } from '../parts/states.tsx';
 import { useResource } from '../resource.ts';
 import { may } from '../session.ts';
 import { took } from '../time.ts';
-import { plural, severityTone, stateOf } from '../words.ts';
+import { capital, plural, severityTone, stateOf } from '../words.ts';
 import { SilenceForm } from './findings/silences.tsx';
-import { findingTone, findingWord, whatHeals } from './findings/what-heals.ts';
+import { whatHeals } from './findings/what-heals.ts';
+import { findingTone, findingWord } from './findings/words.ts';
 import type { PageProps } from './index.ts';
 import { RunRow } from './playbooks/runs.tsx';
 import { aboutPlaybooks, type PlaybookRun, type PlaybookView } from './playbooks/wire.ts';
@@ -23,6 +25,8 @@ interface FindingPageData extends Finding {
   history: { at: string; type: string; from: string | null; state: string; reason: string; value: number | null }[];
   earlier: { finding_id: string; first_seen_at: string; resolved_at: string | null }[];
 }
+
+const measured = (value: number): string => value.toLocaleString('en-US', { maximumSignificantDigits: 6 });
 
 /** One finding: since when, how often, what heals it or why nothing does. */
 export function FindingPage({ params }: PageProps) {
@@ -50,7 +54,7 @@ export function FindingPage({ params }: PageProps) {
                   <div class="row history" key={`${entry.at} ${entry.type}`}>
                     <Clock at={entry.at} />
                     <Chip tone={findingTone[entry.state as Finding['state']] ?? 'unknown'}>{findingWord(entry.state)}</Chip>
-                    <span class="wrap">{entry.reason}{entry.value !== null && <span class="faint"> · {entry.value}</span>}</span>
+                    <span class="wrap">{entry.reason}{entry.value !== null && <span class="faint"> · {measured(entry.value)}</span>}</span>
                   </div>
                 ))}
               </Card>
@@ -77,14 +81,14 @@ export function FindingPage({ params }: PageProps) {
 const Facts = ({ finding }: { finding: Finding }) => (
   <Card title="Finding">
     <dl>
-      <dt>Subsystem</dt><dd><a class="link" href={`/subsystems/${inPath(finding.subsystem_id)}`}>{finding.subsystem_id}</a></dd>
+      <dt>Subsystem</dt><dd>{finding.subsystem_id === unassigned ? 'none named' : <a class="link" href={`/subsystems/${inPath(finding.subsystem_id)}`}>{finding.subsystem_id}</a>}</dd>
       {finding.resource_id !== null && <><dt>Resource</dt><dd>{finding.resource_id}</dd></>}
       <dt>Symptom</dt><dd>{finding.symptom ?? 'none named'}</dd>
       <dt>Reason</dt><dd>{finding.reason}</dd>
-      {finding.value !== null && <><dt>Value</dt><dd class="num">{finding.value}</dd></>}
+      {finding.value !== null && <><dt>Value</dt><dd class="num">{measured(finding.value)}</dd></>}
       <dt>First seen</dt><dd><Age at={finding.first_seen_at} /></dd>
       <dt>Last seen</dt><dd><Age at={finding.last_seen_at} /></dd>
-      <dt>{findingWord(finding.state)} for</dt><dd><Span at={finding.state_since} /></dd>
+      <dt>{capital(findingWord(finding.state))} for</dt><dd><Span at={finding.state_since} /></dd>
       {finding.resolved_at !== null && <><dt>Resolved</dt><dd><Age at={finding.resolved_at} /></dd></>}
       <dt>Rule</dt><dd class="mono">{finding.rule_id}</dd>
       <dt>Source</dt><dd>{finding.source}</dd>
@@ -124,7 +128,7 @@ function WhatHeals({ finding }: { finding: Finding }) {
   const possible = [...new Set(healers.map(({ playbook }) => playbook.playbook_id))];
   return (
     <Card title="What heals it">
-      {missionId === null ? <p class="row">{said}.</p> : <HealingMission id={missionId} />}
+      {missionId === null ? <p class="row">{capital(said)}.</p> : <HealingMission id={missionId} />}
       {missionId !== null && hindrance !== null && finding.state !== 'RESOLVED' && <p class="row sub">Now: {hindrance}.</p>}
       {healers.map(({ playbook, binding, hindrance: why }) => (
         <a class="row healer" key={`${playbook.playbook_id} ${binding.resource_id}`} href={`/playbooks/${inPath(playbook.playbook_id)}`}>

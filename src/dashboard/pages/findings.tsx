@@ -10,7 +10,8 @@ import { place, setQuery } from '../route.ts';
 import { may } from '../session.ts';
 import { plural, severityTone } from '../words.ts';
 import { Silences } from './findings/silences.tsx';
-import { findingTone, findingWord, whatHeals } from './findings/what-heals.ts';
+import { whatHeals } from './findings/what-heals.ts';
+import { findingTone, findingWord } from './findings/words.ts';
 import { aboutPlaybooks, type PlaybookView } from './playbooks/wire.ts';
 import './findings.css';
 

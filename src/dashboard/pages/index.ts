@@ -42,8 +42,6 @@ export const pages: readonly Page[] = [
     load: () => import('./approvals.tsx').then((page) => page.ApprovalsPage),
   },
   { path: '/approvals/:approval_id', title: 'Approval', needs: 'approval:read', load: () => import('./approval.tsx').then((page) => page.ApprovalPage) },
-  { path: '/ledger', title: 'Ledger', needs: 'ledger:read', nav: {}, load: () => import('./ledger.tsx').then((page) => page.LedgerPage) },
-  { path: '/settings', title: 'Settings', nav: {}, load: () => import('./settings.tsx').then((page) => page.SettingsPage) },
   { path: '/findings', title: 'Findings', needs: 'finding:read', nav: { count: () => counted(metrics.value?.open_findings) }, load: () => import('./findings.tsx').then((page) => page.FindingsPage) },
   { path: '/findings/:finding_id', title: 'Finding', needs: 'finding:read', load: () => import('./finding.tsx').then((page) => page.FindingPage) },
   { path: '/playbooks', title: 'Playbooks', needs: 'healing:read', nav: {}, load: () => import('./playbooks.tsx').then((page) => page.PlaybooksPage) },
@@ -52,4 +50,6 @@ export const pages: readonly Page[] = [
   { path: '/capa/:capa_id', title: 'CAPA', needs: 'capa:read', load: () => import('./capa-record.tsx').then((page) => page.CapaRecordPage) },
   { path: '/subsystems', title: 'Subsystems', needs: 'status:read', nav: {}, load: () => import('./subsystems.tsx').then((page) => page.SubsystemsPage) },
   { path: '/subsystems/:subsystem_id', title: 'Subsystem', needs: 'status:read', load: () => import('./subsystem.tsx').then((page) => page.SubsystemPage) },
+  { path: '/ledger', title: 'Ledger', needs: 'ledger:read', nav: {}, load: () => import('./ledger.tsx').then((page) => page.LedgerPage) },
+  { path: '/settings', title: 'Settings', nav: {}, load: () => import('./settings.tsx').then((page) => page.SettingsPage) },
 ];

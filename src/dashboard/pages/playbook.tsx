@@ -13,7 +13,8 @@ import type { PageProps } from './index.ts';
 import { HealButton } from './playbooks/heal-button.tsx';
 import { PlanPreview } from './playbooks/plan-preview.tsx';
 import { RunRow } from './playbooks/runs.tsx';
-import { aboutPlaybooks, effectiveness, riskTone, riskWords, type BoundPlaybook, type PlaybookRun, type PlaybookView } from './playbooks/wire.ts';
+import { aboutPlaybooks, effectiveness, type BoundPlaybook, type PlaybookRun, type PlaybookView } from './playbooks/wire.ts';
+import { riskTone, riskWords } from './playbooks/words.ts';
 import './playbooks.css';
 
 /** One playbook: where it is bound and what it may do there now, what it would do, and what it did. */

@@ -6,7 +6,8 @@ import { PageHeader } from '../parts/page-header.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { useResource } from '../resource.ts';
 import { plural } from '../words.ts';
-import { aboutPlaybooks, effectiveness, riskTone, riskWords, type PlaybookView } from './playbooks/wire.ts';
+import { aboutPlaybooks, effectiveness, type PlaybookView } from './playbooks/wire.ts';
+import { riskTone, riskWords } from './playbooks/words.ts';
 import './playbooks.css';
 
 /** Every playbook: what it is for, where it may work, and how often it helped. Those that are bound stand first. */

@@ -7,8 +7,8 @@ import { Empty, Loaded } from '../parts/states.tsx';
 import { useResource } from '../resource.ts';
 import { may } from '../session.ts';
 import { duration, now, took } from '../time.ts';
-import { healthTone, plural, severityTone } from '../words.ts';
-import { findingTone, findingWord } from './findings/what-heals.ts';
+import { healthTone, severityTone } from '../words.ts';
+import { findingTone, findingWord } from './findings/words.ts';
 import type { PageProps } from './index.ts';
 import { HealButton } from './playbooks/heal-button.tsx';
 import { aboutPlaybooks, type PlaybookView } from './playbooks/wire.ts';
@@ -83,7 +83,7 @@ const Probes = ({ one }: { one: SubsystemView }) => (
 );
 
 const Findings = ({ one }: { one: SubsystemView }) => (
-  <Card title="Open findings" aside={<a href={`/findings?subsystem=${inPath(one.id)}&show=all`}>{plural(one.open_findings.length, 'open')}</a>}>
+  <Card title="Open findings" aside={<a href={`/findings?subsystem=${inPath(one.id)}&show=all`}>{one.open_findings.length} open</a>}>
     {one.open_findings.length === 0 && <Empty title="None open">What was found before is in the <a href={`/findings?subsystem=${inPath(one.id)}&show=all`}>list of findings</a>.</Empty>}
     {one.open_findings.map((finding) => (
       <a class="row subsystem" key={finding.finding_id} href={`/findings/${inPath(finding.finding_id)}`}>

@@ -52,9 +52,9 @@ export function SeriesChart(props: Props) {
     };
   }, []);
   useEffect(() => {
-    chart.current?.setData(withGaps(props.points, props.step_seconds, props.target?.value ?? null));
+    chart.current?.setData(withGaps(props));
   }, [props.points]);
   const last = points.at(-1);
   const said = last === undefined ? `${label}: nothing measured` : `${label}: last ${shown.format(last.avg)} ${unit}, between ${shown.format(Math.min(...points.map((one) => one.min)))} and ${shown.format(Math.max(...points.map((one) => one.max)))}${target === undefined ? '' : `, target ${target.comparator} ${shown.format(target.value)}`}`;
-  return <div class="chart" ref={box} role="img" aria-label={said} style={{ minHeight: height }} />;
+  return <div class="series-chart" ref={box} role="img" aria-label={said} style={{ minHeight: `${height}px` }} />;
 }

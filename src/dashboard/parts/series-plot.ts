@@ -1,12 +1,11 @@
 /** The chart itself, apart from the page: with uPlot it is loaded when the first one is shown. */
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { withGaps, type SeriesPoint } from './series.ts';
-
-interface Plotted { label: string; points: readonly SeriesPoint[]; step_seconds: number; from: string; to: string; target?: { value: number } | undefined }
+import { withGaps, type SeriesShape } from './series.ts';
 
 /** @param height in pixels; the width is the holder's */
-export function plot(holder: HTMLElement, { label, points, step_seconds, from, to, target }: Plotted, height: number): UPlot {
+export function plot(holder: HTMLElement, shape: SeriesShape & { label: string }, height: number): UPlot {
+  const { label, points, from, to, target } = shape;
   const style = getComputedStyle(holder);
   const colour = (name: string): string => style.getPropertyValue(name).trim();
   const line = colour('--accent');
@@ -29,5 +28,5 @@ export function plot(holder: HTMLElement, { label, points, step_seconds, from, t
       { stroke: 'transparent', points: { show: false } },
       { stroke: colour('--ink-3'), width: 1, dash: [5, 4], points: { show: false } },
     ],
-  }, withGaps(points, step_seconds, aim ?? null), holder);
+  }, withGaps(shape), holder);
 }

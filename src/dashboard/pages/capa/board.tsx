@@ -7,11 +7,11 @@ import { capaTone, dateWord, firstDate, openStates, ownersOf, stateWord } from '
 
 /** A column for each state of an open record; those without records are narrow. */
 export const Board = ({ records }: { records: readonly CapaView[] }) => (
-  <div class="board" role="group" aria-label="Open records by state" tabIndex={0}>
+  <div class="capa-board" role="group" aria-label="Open records by state" tabIndex={0}>
     {openStates.map((state) => {
       const here = records.filter((record) => record.state === state);
       return (
-        <section key={state} class={here.length === 0 ? 'column none' : 'column'} aria-label={`${stateWord(state)}, ${plural(here.length, 'record')}`}>
+        <section key={state} class={here.length === 0 ? 'capa-column none' : 'capa-column'} aria-label={`${stateWord(state)}, ${plural(here.length, 'record')}`}>
           <h3><span>{stateWord(state)}</span> <small>{here.length}</small></h3>
           {here.map((record) => <BoardCard key={record.capa_id} record={record} />)}
         </section>
@@ -25,7 +25,7 @@ function BoardCard({ record }: { record: CapaView }) {
   const due = firstDate(record);
   const owners = ownersOf(record);
   return (
-    <a class={`record ${overdue.length > 0 ? 'late' : ''}`} href={`/capa/${inPath(id)}`}>
+    <a class={`capa-card ${overdue.length > 0 ? 'late' : ''}`} href={`/capa/${inPath(id)}`}>
       <span class="mono">{id}</span>
       <span class="problem">{problem}</span>
       <span class="sub">{subsystem_id}{record.risk_score !== null && ` · risk ${record.risk_score}`}{occurrences > 1 && ` · ${occurrences} times`}{owners.length > 0 && ` · ${owners.join(', ')}`}</span>

@@ -6,6 +6,7 @@ import { Chip } from '../../parts/chip.tsx';
 import { fieldOf } from '../../parts/form.ts';
 import { useResource } from '../../resource.ts';
 import { duration } from '../../time.ts';
+import { plural } from '../../words.ts';
 import { fromLocal, linesOf, localMoment, Long, Section } from './section.tsx';
 
 /** When the actions count as effective: fixed before anything is implemented. */
@@ -19,10 +20,10 @@ export function Criterion({ capa }: { capa: CapaView }) {
           window_minutes: Number(fieldOf(form, 'window_minutes')), min_samples: Number(fieldOf(form, 'min_samples')),
         },
       })}>
-      <div class="section">
+      <div class="capa-part">
         {criterion === null
           ? <p class="faint">Not fixed yet. It must be before the plan is proposed.</p>
-          : <p>{criterion.aggregation} of <span class="mono">{criterion.metric_id}</span> {criterion.comparator} <b>{criterion.target}</b> over {duration(criterion.window_minutes * 60_000)}, of at least {criterion.min_samples} samples</p>}
+          : <p>{criterion.aggregation} of <span class="mono">{criterion.metric_id}</span> {criterion.comparator} <b>{criterion.target}</b> over {duration(criterion.window_minutes * 60_000)}, of at least {plural(criterion.min_samples, 'sample')}</p>}
       </div>
     </Section>
   );
@@ -55,9 +56,9 @@ export const VerificationSection = ({ capa }: { capa: CapaView }) => (
       </>
     )}
     read={(form) => ({ verification: { description: fieldOf(form, 'description'), no_adverse_effect: fieldOf(form, 'no_adverse_effect'), evidence: linesOf(fieldOf(form, 'evidence')) } })}>
-    <div class="section">
+    <div class="capa-part">
       <Long text={capa.verification?.description} none="Not verified yet." />
-      {capa.verification !== null && <><b>No adverse effect</b><p class="long">{capa.verification.no_adverse_effect}</p></>}
+      {capa.verification !== null && <><b>No adverse effect</b><p class="capa-text">{capa.verification.no_adverse_effect}</p></>}
       {(capa.verification?.evidence ?? []).map((sha256) => <a class="link mono" key={sha256} href={`/mission-control/artifacts/${sha256}`} download>{sha256.slice(0, 16)}…</a>)}
     </div>
   </Section>

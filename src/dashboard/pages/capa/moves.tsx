@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { useContext } from 'preact/hooks';
 import { actorOf } from '../../../domain/actor.ts';
 import type { CapaState } from '../../../domain/capa.ts';
 import { capaMoves, needsReason, nextStates, refuseMove } from '../../../domain/capa-transitions.ts';
@@ -8,6 +9,7 @@ import { ActionButton } from '../../parts/action-button.tsx';
 import { Card } from '../../parts/card.tsx';
 import { signedIn } from '../../session.ts';
 import { now } from '../../time.ts';
+import { Reread } from './section.tsx';
 import { moveWord, stateWord } from './words.ts';
 
 const effects: Partial<Record<CapaState, string>> = {
@@ -28,6 +30,7 @@ const named = 'CAPA-0000-0000';
 export function Moves({ capa }: { capa: CapaView }) {
   const principal = signedIn()?.principal;
   const original = useSignal('');
+  const reread = useContext(Reread);
   if (principal === undefined || nextStates(capa.state).length === 0) return null;
   const actor = actorOf(principal);
   const ways = nextStates(capa.state).map((to) => ({
@@ -38,11 +41,12 @@ export function Moves({ capa }: { capa: CapaView }) {
     await post(`/capa/${inPath(capa.capa_id)}/transitions`, {
       to, version: capa.version, ...(reason === '' ? {} : { reason }), ...(to === 'VOIDED' ? { duplicate_of: original.value.trim() } : {}),
     });
+    await reread();
     return `${capa.capa_id} is ${stateWord(to).toLowerCase()}`;
   }
   return (
-    <Card title="Next">
-      <div class="section moves">
+    <Card title="Next" class="capa-next">
+      <div class="capa-part capa-moves">
         {ways.length === 0 && <p class="sub">Somebody else decides what comes next: {nextStates(capa.state).map((to) => stateWord(to).toLowerCase()).join(' or ')}.</p>}
         {ways.map(({ to, move: { direction }, refusal }) => (
           <div key={to}>

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { useContext } from 'preact/hooks';
 import type { CapaAction } from '../../../domain/capa.ts';
 import type { CapaView } from '../../../domain/capa-view.ts';
 import { inPath } from '../../api.ts';
@@ -7,26 +8,27 @@ import { Age } from '../../parts/age.tsx';
 import { Chip } from '../../parts/chip.tsx';
 import { may } from '../../session.ts';
 import { now } from '../../time.ts';
-import { fromLocal, localMoment, patchCapa, Section } from './section.tsx';
+import { fromLocal, localMoment, patchCapa, Reread, Section } from './section.tsx';
 import { StartMission } from './start-mission.tsx';
 
 /** The actions of the plan: who does what until when, the missions that do it, and what is done. */
 export const Actions = ({ capa }: { capa: CapaView }) => (
   <Section capa={capa} title="Actions" fields={['actions']} form={() => <ActionFields actions={capa.actions} />} read={readActions}>
-    {capa.actions.length === 0 && <div class="section"><p class="faint">No action is planned yet.</p></div>}
+    {capa.actions.length === 0 && <div class="capa-part"><p class="faint">No action is planned yet.</p></div>}
     {capa.actions.map((action) => <ActionRow key={action.action_id} capa={capa} action={action} />)}
   </Section>
 );
 
 function ActionRow({ capa, action }: { capa: CapaView; action: CapaAction }) {
   const starting = useSignal(false);
+  const reread = useContext(Reread);
   const { action_id: id, description, owner, due_at, missions, done } = action;
   const working = capa.state === 'IMPLEMENTING' && done === null;
   const late = done === null && ['PLAN_APPROVED', 'IMPLEMENTING'].includes(capa.state) && Date.parse(due_at) <= now.value;
   return (
-    <div class="row action">
+    <div class="row capa-action">
       <div class="wrap">
-        <span class="long">{description}</span>
+        <span class="capa-text">{description}</span>
         <div class="sub">
           <span class="mono">{id}</span> · {owner} · {done === null ? <>due <Age at={due_at} /></> : <>done by {done.by} <Age at={done.at} /></>}
           {missions.map((mission) => <> · <a class="link mono" key={mission} href={`/missions/${inPath(mission)}`}>{mission}</a></>)}
@@ -37,11 +39,11 @@ function ActionRow({ capa, action }: { capa: CapaView; action: CapaAction }) {
         {late && <Chip tone="bad">overdue</Chip>}
         {working && may('mission:create') && !starting.value && <button type="button" onClick={() => { starting.value = true; }}>Start mission</button>}
         {working && may('capa:edit') && (
-          <ActionButton run={async (reason) => { await patchCapa(capa, { done: [id] }, reason); return `${id} is done`; }}
+          <ActionButton run={async (reason) => { await patchCapa(capa, { done: [id] }, reason); await reread(); return `${id} is done`; }}
             ask={{ title: `Is ${id} done?`, effect: `“${description}” counts as done by you. It cannot be taken back in this state. If its mission did not end well, say why it is done all the same.`, verb: 'Done', reason: 'optional' }}>Mark done</ActionButton>
         )}
       </div>
-      {starting.value && working && <StartMission capa={capa} action={action} done={() => { starting.value = false; }} />}
+      {starting.value && working && <StartMission capa={capa} action={action} done={() => { starting.value = false; void reread(); }} />}
     </div>
   );
 }

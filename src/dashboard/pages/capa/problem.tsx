@@ -11,7 +11,7 @@ export const Problem = ({ capa }: { capa: CapaView }) => (
   <Section capa={capa} title="Problem" fields={['problem_statement']}
     form={() => <label><span>What is wrong, where, since when</span><textarea name="problem_statement" rows={5} required maxLength={10_000} defaultValue={capa.problem_statement} /></label>}
     read={(form) => ({ problem_statement: fieldOf(form, 'problem_statement') })}>
-    <div class="section"><Long text={capa.problem_statement} none="empty" /></div>
+    <div class="capa-part"><Long text={capa.problem_statement} none="empty" /></div>
   </Section>
 );
 
@@ -26,7 +26,7 @@ export const Rating = ({ capa }: { capa: CapaView }) => (
       </div>
     )}
     read={(form) => ({ type: fieldOf(form, 'type'), risk: Object.fromEntries(ratings.map(([name]) => [name, Number(fieldOf(form, name))])) })}>
-    <div class="section">
+    <div class="capa-part">
       {capa.type === null && capa.risk === null ? <p class="faint">Not triaged yet.</p> : (
         <p>{capa.type ?? 'no type'} · {capa.risk === null ? 'risk not rated' : <>risk <b>{capa.risk_score}</b> of 1,000 <span class="faint">(severity {capa.risk.severity} × occurrence {capa.risk.occurrence} × detection {capa.risk.detection})</span></>}</p>
       )}
@@ -43,7 +43,7 @@ export const Containment = ({ capa }: { capa: CapaView }) => (
       </>
     )}
     read={(form) => ({ containment: { kind: fieldOf(form, 'kind'), description: fieldOf(form, 'description') } })}>
-    <div class="section">
+    <div class="capa-part">
       {capa.containment !== null && <b>{capa.containment.kind === 'done' ? 'Done' : 'Not needed'}</b>}
       <Long text={capa.containment?.description} none="Not said yet: what stopped the harm at once." />
     </div>
@@ -77,11 +77,11 @@ export function InvestigationSection({ capa }: { capa: CapaView }) {
           },
         };
       }}>
-      <div class="section">
+      <div class="capa-part">
         {found === null ? <p class="faint">Not begun.</p> : (
           <>
             <p>{inWords(found.method)} · root cause {found.root_cause === null ? 'not known yet' : found.root_cause.kind}</p>
-            {found.root_cause !== null && <p class="long">{found.root_cause.description}</p>}
+            {found.root_cause !== null && <p class="capa-text">{found.root_cause.description}</p>}
             {found.hypotheses.map((one) => <p key={one.statement} class="sub">{one.statement}{one.support.length > 0 && ` · for: ${one.support.join('; ')}`}{one.refute.length > 0 && ` · against: ${one.refute.join('; ')}`}</p>)}
             {found.similar_records.length > 0 && <p class="sub">similar: {found.similar_records.map((id) => <><a class="link" key={id} href={`/capa/${inPath(id)}`}>{id}</a> </>)}</p>}
           </>

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
+import { createContext, type ComponentChildren } from 'preact';
+import { useContext } from 'preact/hooks';
 import { editableIn } from '../../../domain/capa-edit.ts';
 import type { CapaDetail, CapaView } from '../../../domain/capa-view.ts';
 import { call, inPath } from '../../api.ts';
@@ -14,6 +15,9 @@ export type Edit = Partial<Record<Field, unknown>>;
 /** Sends an edit of the version that was seen: of two who edit at once, the second one is told. */
 export const patchCapa = (capa: Pick<CapaView, 'capa_id' | 'version'>, edit: Edit, reason = ''): Promise<CapaDetail> =>
   call<CapaDetail>('PATCH', `/capa/${inPath(capa.capa_id)}`, { version: capa.version, ...edit, ...(reason === '' ? {} : { reason }) });
+
+/** Reads the record again: after an own change at once, so that the next one names the new version. */
+export const Reread = createContext<() => Promise<void>>(async () => undefined);
 
 interface Props {
   capa: CapaView;
@@ -33,6 +37,7 @@ export function Section({ capa, title, fields, children, form, read, asksReason 
   /** The version that the form was opened on; null while nothing is edited. */
   const editing = useSignal<number | null>(null);
   const sending = useSignal(false);
+  const reread = useContext(Reread);
   const open = may('capa:edit') && fields.every((field) => editableIn[field].includes(capa.state));
   async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
@@ -40,6 +45,7 @@ export function Section({ capa, title, fields, children, form, read, asksReason 
     sending.value = true;
     try {
       await patchCapa({ capa_id: capa.capa_id, version: editing.value ?? capa.version }, read(form), fieldOf(form, 'reason'));
+      await reread();
       editing.value = null;
       sayDone(`${title.toLowerCase()} saved`);
     } catch (error) {
@@ -51,7 +57,7 @@ export function Section({ capa, title, fields, children, form, read, asksReason 
   return (
     <Card title={title} aside={open && editing.value === null ? <button type="button" class="link" aria-label={`Edit ${title.toLowerCase()}`} onClick={() => { editing.value = capa.version; }}>Edit</button> : undefined}>
       {editing.value === null ? children : (
-        <form class="section fields" onSubmit={(event) => { void submit(event); }}>
+        <form class="capa-part fields" onSubmit={(event) => { void submit(event); }}>
           {editing.value !== capa.version && <p class="stale">Somebody changed the record meanwhile. Cancel and open the form again to see it; saving this will be refused.</p>}
           {form()}
           {asksReason && <label><span>Reason, when a date moves</span><input name="reason" maxLength={2_000} /></label>}
@@ -67,7 +73,7 @@ export function Section({ capa, title, fields, children, form, read, asksReason 
 
 /** Text of many lines that a person wrote. */
 export const Long = ({ text, none }: { text: string | null | undefined; none: string }) =>
-  (text === null || text === undefined || text === '' ? <p class="faint">{none}</p> : <p class="long">{text}</p>);
+  (text === null || text === undefined || text === '' ? <p class="faint">{none}</p> : <p class="capa-text">{text}</p>);
 
 /** A moment as `<input type="datetime-local">` takes it: in the reader's zone. */
 export function localMoment(at: string | null): string {

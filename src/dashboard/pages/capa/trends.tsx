@@ -21,7 +21,7 @@ export function Trends() {
               <Figure label="Came back while open" value={percent(data.recurrence_rate)} more={`${data.occurrences} reports`} />
               <Figure label="Plans without effect" value={percent(data.effectiveness.ineffective_share)} more={`${data.effectiveness.effective} effective, ${data.effectiveness.ineffective} not`} />
             </section>
-            <div class="beside">
+            <div class="cards">
               <Bars title="By source" rows={data.by_source} />
               <Bars title="By subsystem" rows={data.by_subsystem} />
               <Card title="Time in state" aside="median · longest">

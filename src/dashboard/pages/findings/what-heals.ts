@@ -1,13 +1,6 @@
 /** What heals a finding, or why nothing does: the same rules that the detector goes by, told as sentences. */
 import type { Finding } from '../../../domain/finding-record.ts';
-import type { FindingState } from '../../../domain/finding.ts';
-import type { Tone } from '../../tone.ts';
 import type { BoundPlaybook, PlaybookView } from '../playbooks/wire.ts';
-
-export const findingTone: Readonly<Record<FindingState, Tone>> = {
-  PENDING: 'warn', FIRING: 'bad', RECOVERING: 'run', RESOLVED: 'good', NO_DATA: 'unknown', FLAPPING: 'warn', SILENCED: 'unknown', INHIBITED: 'unknown',
-};
-export const findingWord = (state: string): string => state.toLowerCase().replaceAll('_', ' ');
 
 /** A playbook that is bound where the finding is, and what it would say now. */
 export interface Healer {
@@ -58,7 +51,7 @@ function hindranceOf({ state, symptom, inhibited_by }: Told): string | null {
 }
 
 function said(finding: Told, hindrance: string | null, healers: readonly Healer[], known: boolean): string {
-  if (finding.healing_mission_id !== null) return `healed by ${finding.healing_mission_id}`;
+  if (finding.healing_mission_id !== null) return `taken up by ${finding.healing_mission_id}`;
   if (hindrance !== null) return finding.state === 'RESOLVED' ? 'nothing to heal: it is over' : `nothing heals it: ${hindrance}`;
   if (!known) return 'not known: the playbooks are not loaded';
   if (healers.length === 0) return `nothing heals it: no playbook for ${finding.symptom} is bound to ${[finding.subsystem_id, finding.resource_id].filter((part) => part !== null).join('/')}`;

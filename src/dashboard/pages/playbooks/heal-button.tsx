@@ -2,7 +2,8 @@ import type { MissionDetail } from '../../../domain/mission-view.ts';
 import { inPath, newIdempotencyKey, post } from '../../api.ts';
 import { ActionButton } from '../../parts/action-button.tsx';
 import { navigate } from '../../route.ts';
-import { riskWords, type PlaybookView } from './wire.ts';
+import type { PlaybookView } from './wire.ts';
+import { riskWords } from './words.ts';
 
 /** Starts a healing mission with one playbook on one resource, after naming what that means. */
 export function HealButton({ subsystem, playbook, resource }: { subsystem: string; playbook: PlaybookView; resource: string }) {

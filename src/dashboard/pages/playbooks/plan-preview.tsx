@@ -10,7 +10,7 @@ import { Loaded } from '../../parts/states.tsx';
 import { useResource } from '../../resource.ts';
 import { duration } from '../../time.ts';
 import { plural } from '../../words.ts';
-import { riskTone, riskWords } from './wire.ts';
+import { riskTone, riskWords } from './words.ts';
 
 /** As the plan stage keeps it: what was asked of each playbook, and what it said. */
 interface Considered { playbook_id: string; resource_id: string; chosen: boolean; reason: string }
@@ -44,9 +44,9 @@ function PlanOf({ mission: id, playbook }: { mission: string; playbook: string }
         return (
           <>
             {plan === undefined
-              ? <p><b>It would do nothing.</b> <span class="sub">{one.ended_reason ?? stage?.reason ?? 'no reason is recorded'}</span></p>
+              ? <p><b>It would do nothing.</b> <span class="sub">{stage?.reason ?? one.ended_reason ?? 'no reason is recorded'}</span></p>
               : <Steps sha256={plan} />}
-            {considered !== undefined && <ConsideredList sha256={considered} playbook={playbook} />}
+            {plan !== undefined && considered !== undefined && <ConsideredList sha256={considered} playbook={playbook} />}
             <p class="sub">Nothing was changed. The plan is kept with <a class="link mono" href={`/missions/${inPath(id)}`}>{id}</a>.</p>
           </>
         );
@@ -63,9 +63,9 @@ function Steps({ sha256 }: { sha256: string }) {
         <div>
           <div class="bar">
             <b>{plural(steps.length, 'step')}</b>
-            <Chip tone={riskTone[risk]}>{risk} risk: {riskWords[risk]}</Chip>
-            <Chip tone={loss > 0 ? 'bad' : 'unknown'}>{loss > 0 ? `loses ${loss}: a person agrees first` : 'no data loss planned'}</Chip>
-            <span class="sub">locks {locks.join(', ')} · <Copyable value={sha256} short={12} /></span>
+            <Chip tone={riskTone[risk]}>{risk} risk</Chip>
+            <Chip tone={loss > 0 ? 'bad' : 'unknown'}>{loss > 0 ? `loses ${loss}` : 'no data loss planned'}</Chip>
+            <span class="sub">{loss > 0 ? 'a person agrees first: data is lost' : riskWords[risk]} · locks {locks.join(', ')} · <Copyable value={sha256} short={12} /></span>
           </div>
           {steps.map((step, i) => <Step key={step.id} step={step} number={i + 1} />)}
           <details><summary>What the plan rests on</summary><pre class="scroll" tabIndex={0}>{JSON.stringify(facts, null, 2)}</pre></details>

@@ -3,7 +3,8 @@ import { Age } from '../../parts/age.tsx';
 import { Chip } from '../../parts/chip.tsx';
 import { took } from '../../time.ts';
 import { inWords } from '../../words.ts';
-import { outcomeTone, type PlaybookRun } from './wire.ts';
+import type { PlaybookRun } from './wire.ts';
+import { outcomeTone } from './words.ts';
 import './runs.css';
 
 /** One run: where, how it ended and why. */

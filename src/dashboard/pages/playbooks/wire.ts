@@ -1,7 +1,6 @@
 /** Playbooks as `GET /playbooks` and their runs as `GET /playbooks/:id/runs` give them. */
 import type { Binding } from '../../../domain/binding.ts';
 import type { RiskClass, RunOutcome, RunRuling } from '../../../domain/healing.ts';
-import type { Tone } from '../../tone.ts';
 
 export interface BoundPlaybook extends Omit<Binding, 'playbook_id' | 'observe'> {
   /** Why it is in quarantine here; null when it is not. */
@@ -37,16 +36,6 @@ export interface PlaybookRun {
   started_at: string;
   ended_at: string | null;
 }
-
-export const riskTone: Readonly<Record<RiskClass, Tone>> = { low: 'unknown', medium: 'warn', high: 'bad', destructive: 'bad' };
-export const outcomeTone: Readonly<Record<RunOutcome, Tone>> = {
-  running: 'run', effective: 'good', ineffective: 'bad', failed: 'bad', refused: 'warn', aborted: 'unknown', dry_run: 'unknown', healthy: 'unknown',
-};
-
-/** What its risk means for who must agree, in a sentence. */
-export const riskWords: Readonly<Record<RiskClass, string>> = {
-  low: 'may run alone', medium: 'policy decides whether a person agrees first', high: 'a person agrees first', destructive: 'two people agree first',
-};
 
 const countOf = (playbook: Pick<PlaybookView, 'runs'>, ...outcomes: RunOutcome[]): number =>
   playbook.runs.filter(({ outcome }) => outcomes.includes(outcome)).reduce((sum, { runs }) => sum + runs, 0);

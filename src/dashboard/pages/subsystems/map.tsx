@@ -35,9 +35,9 @@ export function DependencyMap({ items }: { items: readonly SubsystemView[] }) {
                 onPointerEnter={() => { over.value = one.id; }} onPointerLeave={() => { over.value = null; }}>
                 <title>{`${one.name}: ${one.state}${one.reason === null ? '' : `, ${one.reason}`}`}</title>
                 <rect width={box.width} height={box.height} rx={6} />
-                <rect class="mark" width={4} height={box.height - 12} x={6} y={6} rx={2} />
+                <rect class="tint" width={4} height={box.height - 12} x={6} y={6} rx={2} />
                 <text x={20} y={19}>{cut(one.id)}</text>
-                <text class="said" x={20} y={35}>{cut(`${one.state} · ${ageOf(one)}`, 30)}</text>
+                <text class="state-word" x={20} y={35}>{cut(`${one.state} · ${ageOf(one)}`, 30)}</text>
               </g>
             );
           })}

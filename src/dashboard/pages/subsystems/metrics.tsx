@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { isStale, type CatalogMetric, type MetricState } from '../../../domain/metric.ts';
 import { inPath, query } from '../../api.ts';
 import { Age } from '../../parts/age.tsx';
@@ -73,10 +74,13 @@ function Series({ metric: { metric_id: id, unit, target, comparator } }: { metri
   // Whole minutes, so that the same chart is asked for under the same address for a while.
   const from = new Date(Math.floor(now.value / 60_000) * 60_000 - hours.value * 3_600_000).toISOString();
   const series = useResource<{ points: SeriesPoint[]; step_seconds: number; from: string; to: string }>(`/metrics/${inPath(id)}/series${query({ from })}`, { every_ms: lookEveryMs });
+  // Each minute has its own address; until its answer is there, the last one stays.
+  const before = useRef(series);
+  if (series.data !== null || series.error !== null) before.current = series;
   return (
     <div class="series">
       <div class="bar" role="group" aria-label={`Time shown of ${id}`}>{spans.map(([span, word]) => <button type="button" key={span} aria-pressed={hours.value === span} onClick={() => { hours.value = span; }}>{word}</button>)}</div>
-      <Loaded of={series} what="its series">
+      <Loaded of={before.current} what="its series">
         {({ points, step_seconds: step, from: first, to }) => (points.length === 0
           ? <p class="sub">Nothing was measured in this time.</p>
           : <SeriesChart label={id} unit={unit} points={points} step_seconds={step} from={first} to={to} target={{ value: target, comparator }} />)}
