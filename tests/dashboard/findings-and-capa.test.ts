@@ -145,6 +145,11 @@ describe('capa', () => {
       await page.getByLabel('Metric, from the catalog').fill(testMetric);
       await page.getByLabel('Target').fill('1');
     });
+    expect(await readCapa(people.olga, id)).toMatchObject({ criterion: { metric_id: testMetric, aggregation: 'avg', comparator: '<', target: 1 } });
+    // What was chosen is chosen when the form is opened again.
+    await page.getByRole('button', { name: 'Edit investigation' }).click();
+    expect(await page.getByLabel(/^Root cause/).inputValue()).toBe('found');
+    await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('button', { name: 'Propose the plan' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Propose the plan' }).click();
     await page.getByText('wrote or proposed the plan; somebody else approves it').waitFor();
@@ -160,7 +165,7 @@ describe('capa', () => {
     await page.getByRole('link', { name: /^mission_/ }).first().waitFor();
     const { actions: [action] } = await readCapa(people.olga, id);
     expect(action).toMatchObject({ description: 'shorten the lock', owner: 'olga', missions: [expect.stringMatching(/^mission_/)] });
-    expect(await system.mission(action!.missions[0]!)).toMatchObject({ status: 'open', labels: [id] });
+    expect(await system.mission(action!.missions[0]!)).toMatchObject({ status: 'open', severity: 'high', labels: [id] });
     expect(errors).toEqual([]);
   });
 

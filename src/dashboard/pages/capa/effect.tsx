@@ -3,6 +3,7 @@ import { comparators } from '../../../domain/metric.ts';
 import { aggregations } from '../../../domain/observation.ts';
 import { Age } from '../../parts/age.tsx';
 import { Chip } from '../../parts/chip.tsx';
+import { Choice } from '../../parts/choice.tsx';
 import { fieldOf } from '../../parts/form.ts';
 import { useResource } from '../../resource.ts';
 import { duration } from '../../time.ts';
@@ -36,8 +37,8 @@ function CriterionFields({ capa: { criterion } }: { capa: CapaView }) {
       <label><span>Metric, from the catalog</span><input name="metric_id" list="capa-metrics" required maxLength={200} autoComplete="off" defaultValue={criterion?.metric_id ?? ''} /></label>
       <datalist id="capa-metrics">{(metrics.data?.items ?? []).map(({ metric_id }) => <option key={metric_id} value={metric_id} />)}</datalist>
       <div class="beside">
-        <label><span>Aggregation</span><select name="aggregation" defaultValue={criterion?.aggregation ?? 'avg'}>{aggregations.map((one) => <option key={one}>{one}</option>)}</select></label>
-        <label><span>Comparator</span><select name="comparator" defaultValue={criterion?.comparator ?? '<'}>{comparators.map((one) => <option key={one}>{one}</option>)}</select></label>
+        <label><span>Aggregation</span><Choice name="aggregation" options={aggregations} value={criterion?.aggregation ?? 'avg'} /></label>
+        <label><span>Comparator</span><Choice name="comparator" options={comparators} value={criterion?.comparator ?? '<'} /></label>
         <label><span>Target</span><input name="target" type="number" step="any" required defaultValue={String(criterion?.target ?? '')} /></label>
         <label><span>Window, minutes</span><input name="window_minutes" type="number" step="any" min="0.001" required defaultValue={String(criterion?.window_minutes ?? 1_440)} /></label>
         <label><span>Samples at least</span><input name="min_samples" type="number" min={1} step={1} required defaultValue={String(criterion?.min_samples ?? 3)} /></label>
@@ -68,10 +69,10 @@ export const VerificationSection = ({ capa }: { capa: CapaView }) => (
 export const Dates = ({ capa }: { capa: CapaView }) => (
   <Section capa={capa} title="Dates" fields={['due_at', 'effectiveness_due_at']} asksReason
     form={() => (
-      <div class="beside">
+      <>
         <label><span>Record due</span><input name="due_at" type="datetime-local" defaultValue={localMoment(capa.due_at)} /></label>
-        <label><span>Effect measured at</span><input name="effectiveness_due_at" type="datetime-local" step={1} defaultValue={localMoment(capa.effectiveness_due_at)} /></label>
-      </div>
+        <label><span>Effect measured at</span><input name="effectiveness_due_at" type="datetime-local" defaultValue={localMoment(capa.effectiveness_due_at)} /></label>
+      </>
     )}
     read={(form) => Object.fromEntries((['due_at', 'effectiveness_due_at'] as const).flatMap((name) => {
       const text = fieldOf(form, name);

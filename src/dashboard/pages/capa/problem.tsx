@@ -1,11 +1,12 @@
 import { capaTypes, investigationMethods } from '../../../domain/capa.ts';
 import type { CapaView } from '../../../domain/capa-view.ts';
 import { inPath } from '../../api.ts';
+import { Choice } from '../../parts/choice.tsx';
 import { fieldOf } from '../../parts/form.ts';
 import { inWords } from '../../words.ts';
 import { linesOf, Long, Section } from './section.tsx';
 
-const ratings = [['severity', 'Severity: harmless 1 – 10'], ['occurrence', 'Occurrence: rare 1 – 10'], ['detection', 'Detection: always noticed 1 – 10']] as const;
+const ratings = [['severity', 'Severity, 1 – 10'], ['occurrence', 'Occurrence, 1 – 10'], ['detection', 'Detection, 1 – 10']] as const;
 
 export const Problem = ({ capa }: { capa: CapaView }) => (
   <Section capa={capa} title="Problem" fields={['problem_statement']}
@@ -19,10 +20,11 @@ export const Rating = ({ capa }: { capa: CapaView }) => (
   <Section capa={capa} title="Type and risk" fields={['type', 'risk']}
     form={() => (
       <div class="beside">
-        <label><span>Type</span><select name="type" defaultValue={capa.type ?? 'corrective'}>{capaTypes.map((type) => <option key={type}>{type}</option>)}</select></label>
+        <label><span>Type</span><Choice name="type" options={capaTypes} value={capa.type ?? 'corrective'} /></label>
         {ratings.map(([name, words]) => (
           <label key={name}><span>{words}</span><input name={name} type="number" min={1} max={10} step={1} required defaultValue={String(capa.risk?.[name] ?? '')} /></label>
         ))}
+        <p class="sub">1 is harmless, rare, always noticed; 10 the opposite.</p>
       </div>
     )}
     read={(form) => ({ type: fieldOf(form, 'type'), risk: Object.fromEntries(ratings.map(([name]) => [name, Number(fieldOf(form, name))])) })}>
@@ -38,7 +40,7 @@ export const Containment = ({ capa }: { capa: CapaView }) => (
   <Section capa={capa} title="Containment" fields={['containment']}
     form={() => (
       <>
-        <label><span>Was anything done at once?</span><select name="kind" defaultValue={capa.containment?.kind ?? 'done'}><option value="done">Done</option><option value="not_needed">Not needed</option></select></label>
+        <label><span>Was anything done at once?</span><Choice name="kind" options={['done', 'not_needed']} value={capa.containment?.kind ?? 'done'} word={inWords} /></label>
         <label><span>What stopped the harm, or why nothing had to be stopped</span><textarea name="description" rows={3} required maxLength={10_000} defaultValue={capa.containment?.description ?? ''} /></label>
       </>
     )}
@@ -59,8 +61,8 @@ export function InvestigationSection({ capa }: { capa: CapaView }) {
       form={() => (
         <>
           <div class="beside">
-            <label><span>Method</span><select name="method" defaultValue={found?.method ?? 'five_whys'}>{investigationMethods.map((method) => <option key={method} value={method}>{inWords(method)}</option>)}</select></label>
-            <label><span>Root cause</span><select name="kind" defaultValue={found?.root_cause?.kind ?? ''}><option value="">not yet</option><option value="found">found</option><option value="undetermined">undetermined</option></select></label>
+            <label><span>Method</span><Choice name="method" options={investigationMethods} value={found?.method ?? 'five_whys'} word={inWords} /></label>
+            <label><span>Root cause</span><Choice name="kind" options={['', 'found', 'undetermined']} value={found?.root_cause?.kind ?? ''} word={(kind) => (kind === '' ? 'not yet' : kind)} /></label>
           </div>
           <label><span>The root cause, or why it cannot be determined</span><textarea name="cause" rows={3} maxLength={10_000} defaultValue={found?.root_cause?.description ?? ''} /></label>
           <label><span>Hypotheses, one a line</span><textarea name="hypotheses" rows={3} defaultValue={(found?.hypotheses ?? []).map((one) => one.statement).join('\n')} /></label>

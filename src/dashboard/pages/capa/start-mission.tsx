@@ -5,6 +5,7 @@ import { severities } from '../../../domain/mission.ts';
 import type { MissionDetail } from '../../../domain/mission-view.ts';
 import { inPath, newIdempotencyKey, post } from '../../api.ts';
 import { sayDone, sayRefused } from '../../parts/answers.tsx';
+import { Choice } from '../../parts/choice.tsx';
 import { fieldOf } from '../../parts/form.ts';
 import { useResource } from '../../resource.ts';
 import { linesOf } from './section.tsx';
@@ -46,7 +47,7 @@ export function StartMission({ capa, action, done }: { capa: CapaView; action: C
         {known.length > 0
           ? <label><span>Repository</span><select name="repository">{known.map((one) => <option key={one.repository_id} value={one.name}>{one.name}</option>)}</select></label>
           : <label><span>Path of the repository</span><input name="repo_path" required maxLength={4_000} /></label>}
-        <label><span>Severity</span><select name="severity" defaultValue="high">{severities.map((one) => <option key={one}>{one}</option>)}</select></label>
+        <label><span>Severity</span><Choice name="severity" options={severities} value="high" /></label>
         <label><span>Agent that writes the change</span><input name="assigned_to" maxLength={200} /></label>
       </div>
       <label><span>Or a change that is there already, as a diff</span><textarea name="diff" class="mono" rows={2} /></label>

@@ -17,7 +17,7 @@ export function HealButton({ subsystem, playbook, resource }: { subsystem: strin
   return (
     <ActionButton tone="danger" run={run} ask={{
       title: `Run ${id} on ${subsystem}/${resource}?`, verb: 'Run', reason: 'required', dangerous: true,
-      effect: `A healing mission probes ${subsystem}/${resource} for ${symptoms[0]}, plans, and carries the plan out. ${risk} risk: ${riskWords[risk]}. Look at the plan first to see its steps.`,
+      effect: `A healing mission probes ${subsystem}/${resource} for ${symptoms[0]}, plans, and carries the plan out. Its risk is ${risk}: ${riskWords[risk]}. Look at the plan first to see its steps.`,
     }}>Run …</ActionButton>
   );
 }
