@@ -19,7 +19,7 @@ export function Events() {
   const filtered = Object.values(filter).some((value) => value !== '');
   const left = listed.latest_seq - listed.next_after;
   return (
-    <Card title="Events" aside={filtered ? `${listed.items.length.toLocaleString()} found` : 'live, newest first'}>
+    <Card title="Events" aside={!filtered ? 'live, newest first' : listed.loading ? '' : `${listed.items.length.toLocaleString()} found`}>
       <div class="filters">
         <label><span>Type</span>
           <select value={filter.type} onChange={(event) => setQuery({ type: event.currentTarget.value })}>

@@ -28,12 +28,13 @@ const kept = 2_000;
 const nothing: Listed = { items: [], next_after: 0, latest_seq: 0, loading: true, error: null };
 
 export function useEvents(filter: EventFilter): Listed & { more: () => Promise<void> } {
-  const state = useSignal<Listed>(nothing);
   const { type, mission_id, after } = filter;
+  const wanted = `${type} ${mission_id} ${after}`;
+  const state = useSignal<Listed & { of: string }>({ ...nothing, of: wanted });
   const read = useRef<(from: number) => Promise<void>>(async () => undefined);
   useEffect(() => {
     let gone = false;
-    state.value = nothing;
+    state.value = { ...nothing, of: wanted };
     read.current = async (from) => {
       state.value = { ...state.peek(), loading: true };
       const page = await get<Page>(`/events${query({ after: from, limit: pageSize, types: type, mission_id })}`).catch((error: unknown) => (error instanceof ApiProblem ? error : new ApiProblem(0, 'ERROR', String(error))));
@@ -72,10 +73,11 @@ export function useEvents(filter: EventFilter): Listed & { more: () => Promise<v
       for (const stop of stops) stop();
     };
   }, [type, mission_id, after]);
-  return { ...state.value, more: () => read.current(state.peek().next_after) };
+  // What the filters before found is never shown as what these find.
+  return { ...(state.value.of === wanted ? state.value : nothing), more: () => read.current(state.peek().next_after) };
 }
 
-function joined(before: Listed, events: readonly SealedEvent[]): Listed {
+function joined<T extends Listed>(before: T, events: readonly SealedEvent[]): T {
   const last = before.items.at(-1)?.seq ?? 0;
   return { ...before, items: [...before.items, ...events.filter(({ seq }) => seq > last)].slice(-kept) };
 }
