@@ -14,11 +14,17 @@ export const session = signal<Session | null | 'asking' | 'unreachable'>('asking
 
 whenSignedOut(() => { session.value = null; });
 
+const askAgainMs = 2_000;
+
 export async function whoAmI(): Promise<void> {
   try {
     session.value = await get<Session>('/session');
   } catch (error) {
-    if (error instanceof ApiProblem && error.status !== 401) session.value = 'unreachable';
+    // A server that does not answer says nothing about who is signed in: whoever was, stays, and so does their page.
+    if (error instanceof ApiProblem && error.status !== 401 && signedIn() === null) {
+      session.value = 'unreachable';
+      setTimeout(() => { if (session.peek() === 'unreachable') void whoAmI(); }, askAgainMs);
+    }
   }
 }
 

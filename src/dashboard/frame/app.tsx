@@ -56,7 +56,7 @@ export function App() {
 const Waiting = () => (
   <main class="alone">
     {session.value === 'unreachable'
-      ? <div class="failed" role="alert"><b>Mission Control does not answer</b><p>It may be restarting.</p><button type="button" onClick={() => { void whoAmI(); }}>Try again</button></div>
+      ? <div class="failed" role="alert"><b>Mission Control does not answer</b><p>It may be restarting. This page looks again by itself.</p><button type="button" onClick={() => { void whoAmI(); }}>Try again</button></div>
       : <p class="loading">Loading …</p>}
   </main>
 );
