@@ -141,10 +141,11 @@ test('an approver reads the digests, agrees, and sees the mission land', async (
   await page.getByRole('link', { name: 'Review' }).click();
   const [approval] = (await (await system.as('olga', 'approver')).get<{ items: { digests: { git_tree: string } }[] }>(`/mission-control/approvals?mission_id=${waiting}`)).items;
   await page.getByRole('tabpanel').getByText(approval!.digests.git_tree).waitFor();
-  await page.getByRole('button', { name: 'Approve…' }).click();
-  await page.getByLabel(/Reason/).fill('read it');
+  await page.getByRole('link', { name: 'Decide' }).click();
+  await page.getByRole('button', { name: 'Approve', exact: true }).click();
+  await page.getByRole('dialog').getByRole('textbox').fill('read it');
   await page.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
-  await page.getByText(/^Approved tree/).waitFor();
+  await page.goto(`${system.url}/missions/${waiting}`);
   await page.locator('.top').getByText('resolved').waitFor();
   await page.getByRole('tab', { name: 'Tests' }).click();
   await page.getByRole('cell', { name: /^adds/ }).waitFor();

@@ -3,9 +3,11 @@ import type { MissionDetail } from '../../../domain/mission-view.ts';
 import { isTerminal } from '../../../domain/mission.ts';
 import type { ObservationView, WindowView } from '../../../domain/observation-view.ts';
 import { windowEnd } from '../../../domain/observation.ts';
+import { inPath } from '../../api.ts';
 import { Age, Clock, Span } from '../../parts/age.tsx';
 import { Chip } from '../../parts/chip.tsx';
 import type { Tone } from '../../tone.ts';
+import { may } from '../../session.ts';
 import { duration, now } from '../../time.ts';
 import { capital, inWords, plural, stateOf, waitWord } from '../../words.ts';
 
@@ -24,7 +26,8 @@ export function Banner({ mission, observation }: { mission: MissionDetail; obser
   if (mission.waiting_on !== null) {
     const { kind, reason, who, since, deadline, on_deadline: then } = mission.waiting_on;
     return (
-      <Line tone={kind === 'operator' || kind === 'budget' || kind === 'pause' ? 'warn' : 'wait'} word={waitWord(kind)} headline={<>{capital(reason)} <span class="faint">for <Span at={since} /></span></>}>
+      <Line tone={kind === 'operator' || kind === 'budget' || kind === 'pause' ? 'warn' : 'wait'} word={waitWord(kind)} headline={<>{capital(reason)} <span class="faint">for <Span at={since} /></span></>}
+        action={kind === 'approval' && may('approval:decide') && <a class="button primary" href={`/missions/${inPath(mission.mission_id)}?tab=approvals`}>Review</a>}>
         Who can end it: {who}. {deadline === null ? 'It has no deadline.' : <>At <Clock at={deadline} />, in <Span at={deadline} />: {inWords(then ?? 'nothing').toLowerCase()}.</>}
       </Line>
     );
@@ -49,9 +52,10 @@ function Watching({ mission, window }: { mission: MissionDetail; window: WindowV
   );
 }
 
-const Line = ({ tone, word, headline, children }: { tone: Tone; word: string; headline: ComponentChildren; children: ComponentChildren }) => (
+const Line = ({ tone, word, headline, action, children }: { tone: Tone; word: string; headline: ComponentChildren; action?: ComponentChildren; children: ComponentChildren }) => (
   <section class={`banner ${tone}`} aria-label="What it waits for">
     <Chip tone={tone}>{word}</Chip>
     <div class="wrap"><b>{headline}</b><p>{children}</p></div>
+    {action}
   </section>
 );
