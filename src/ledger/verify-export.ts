@@ -3,9 +3,10 @@ import { sha256, saltedDigest } from './canonical.ts';
 import { openEnvelope, type Envelope } from './dsse.ts';
 import type { Fact, Problem } from './entries.ts';
 import { judgeLives } from './grammar.ts';
-import { digestOfLine, missionFormat, type MissionExport } from './mission-export.ts';
+import { digestOfLine, missionFormat, type ExportedEntry, type MissionExport } from './mission-export.ts';
 import { openCheckpoint, parseVkey, type Verifier } from './note.ts';
 import { recordHash } from './record.ts';
+import { manifestType } from './statements.ts';
 import { checkProof } from './tlog-proof.ts';
 import type { Pin, Report } from './verify-ledger.ts';
 
@@ -15,6 +16,9 @@ export function verifyExport(file: unknown, known: readonly Verifier[], pins: re
   if (given?.format !== missionFormat || !Array.isArray(given.entries) || typeof given.checkpoint !== 'string' || typeof given.vkey !== 'string') {
     throw new Error(`not an export of a mission (${missionFormat})`);
   }
+  given.entries.forEach((entry, i) => {
+    if (!isReadable(entry)) throw new Error(`entry ${i + 1} is not a record with its payload and its proof`);
+  });
   const { entries, checkpoint: note, vkey, mission_id, statements, manifest } = given as MissionExport;
   const problems: Problem[] = [];
   const bad = (kind: Problem['kind'], code: string, seq: number | null, detail: string, more: Partial<Problem> = {}): void => {
@@ -58,12 +62,24 @@ export function verifyExport(file: unknown, known: readonly Verifier[], pins: re
   };
 }
 
+/** Whoever wrote the file may have put anything anywhere: what is hashed, compared and printed has the type that it should. */
+function isReadable(entry: unknown): entry is ExportedEntry {
+  const { record, salt, payload, proof } = (entry ?? {}) as Partial<Record<keyof ExportedEntry, unknown>>;
+  if (!isObject(record) || !isObject(record['actor']) || !isObject(record['subject']) || !Array.isArray(record['links'])) return false;
+  const texts = ['log_id', 'prev', 'ts', 'type', 'payload_digest', 'payload_type', 'idempotency_key'];
+  return Number.isSafeInteger(record['seq']) && texts.every((name) => typeof record[name] === 'string') && typeof proof === 'string'
+    && (salt === null || typeof salt === 'string') && (payload === null || isObject(payload));
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 type Bad = (kind: Problem['kind'], code: string, seq: number | null, detail: string) => void;
 
 /** The export is complete when its manifest, signed, names exactly what is there. */
 function checkManifest(manifest: Envelope, { note, entries, statements }: { note: string; entries: readonly unknown[]; statements: readonly Envelope[] }, keys: readonly Verifier[], bad: Bad): void {
-  const signed = openEnvelope(manifest, keys) as { predicate?: { checkpoint?: string; entries?: string[]; statements?: string[] } } | undefined;
-  if (signed?.predicate === undefined) {
+  const signed = openEnvelope(manifest, keys) as { predicateType?: string; predicate?: { checkpoint?: string; entries?: string[]; statements?: string[] } } | undefined;
+  // The same key signs statements whose predicate is a payload: only a manifest speaks of completeness.
+  if (signed?.predicate === undefined || signed.predicateType !== manifestType) {
     bad('integrity', 'MANIFEST_UNSIGNED', null, 'the manifest was not signed by a trusted key');
     return;
   }
