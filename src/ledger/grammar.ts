@@ -58,11 +58,12 @@ function take(life: Life, { type, actor_id, payload }: Fact, wrong: (code: strin
     case 'tests.passed':
       life.tested.add(textOf(payload['tree']));
       break;
-    case 'approval.requested':
-      life.approvals.set(textOf(payload['approval_id']), {
-        required: Number(payload['required']), not_by: (payload['not_by'] ?? []) as string[], by: new Set(),
-      });
+    case 'approval.requested': {
+      const { required, not_by } = payload;
+      if (Number.isSafeInteger(required) && Array.isArray(not_by)) life.approvals.set(textOf(payload['approval_id']), { required: required as number, not_by, by: new Set() });
+      else wrong('TERMS_UNREADABLE', 'an approval was asked for that does not say how many must decide, and who may not');
       break;
+    }
     case 'approval.decided':
       decided(life, actor_id, payload, wrong);
       break;
