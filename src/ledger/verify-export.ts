@@ -54,7 +54,7 @@ export function verifyExport(file: unknown, known: readonly Verifier[], pins: re
   checkManifest(manifest, { note, entries, statements }, keys, bad);
   checkPins(pins, keys, checkpoint, bad);
   const lives = judgeLives(facts);
-  problems.push(...lives.problems);
+  for (const problem of lives.problems) problems.push(problem);
   if (lives.missions.ended === 0) bad('completeness', 'NOT_ENDED', null, `${mission_id} has no terminal record: it was exported while it ran`);
   return {
     mission_id, log_id: checkpoint?.origin ?? null, records: entries.length, root: checkpoint?.root ?? '', signed_size: checkpoint?.size ?? 0,

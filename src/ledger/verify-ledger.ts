@@ -72,10 +72,11 @@ export function verifyRuns(
   checkBoundaries(runs, problems);
   checkGone(runs, records, problems);
 
-  const heads = headsBySize(stored, pins, problems);
+  const heads = headsBySize(stored, pinsToHold(pins, trusted, problems), problems);
   const root = growTree(runs, heads, problems);
-  const signed_size = checkSignatures(stored, pins, trusted, records, problems);
-  const longest = Math.max(0, ...heads.keys());
+  const signed_size = checkSignatures(stored, trusted, records, problems);
+  let longest = 0;
+  for (const size of heads.keys()) longest = Math.max(longest, size);
   if (longest > records) {
     problems.push({
       kind: 'truncated', code: 'TRUNCATED', seq: records + 1, expected: String(longest), found: String(records),
@@ -89,8 +90,10 @@ export function verifyRuns(
 
   const redacted = checkRedactions(runs, problems);
   const lives = judgeLives(factsOf(runs));
-  problems.push(...lives.problems);
-  return { records, root, signed_size, pins: pins.length, missions: lives.missions, landings: lives.landings, redacted, problems: problems.sort(byPlace) };
+  return {
+    records, root, signed_size, pins: pins.length, missions: lives.missions, landings: lives.landings, redacted,
+    problems: [...problems, ...lives.problems].sort(byPlace),
+  };
 }
 
 const byPlace = (a: Problem, b: Problem): number => (a.seq ?? Infinity) - (b.seq ?? Infinity);
@@ -132,6 +135,16 @@ function checkGone(runs: readonly Checked[], records: number, problems: Problem[
 
 interface Head { where: string; root: string }
 
+/** Where a key is trusted, only what it signed is held against the ledger: anybody can write that it was longer. */
+function pinsToHold(pins: readonly Pin[], trusted: readonly Verifier[], problems: Problem[]): Pin[] {
+  return pins.filter(({ where, note }) => {
+    if (readCheckpoint(note) === undefined) problems.push({ kind: 'unverifiable', code: 'PIN_UNREADABLE', seq: null, detail: `${where} is no checkpoint` });
+    else if (trusted.length > 0 && openNote(note, trusted) === undefined) problems.push({ kind: 'unverifiable', code: 'PIN_UNSIGNED', seq: null, detail: `${where} was not signed by a trusted key` });
+    else return true;
+    return false;
+  });
+}
+
 /** Every checkpoint that speaks of a size, by that size. */
 function headsBySize(stored: readonly StoredCheckpoint[], pins: readonly Pin[], problems: Problem[]): Map<number, Head[]> {
   const heads = new Map<number, Head[]>();
@@ -144,9 +157,8 @@ function headsBySize(stored: readonly StoredCheckpoint[], pins: readonly Pin[], 
     add(size, { where: 'the ledger’s own checkpoint', root: said?.root ?? root });
   }
   for (const { where, note } of pins) {
-    const said = readCheckpoint(note);
-    if (said === undefined) problems.push({ kind: 'unverifiable', code: 'PIN_UNREADABLE', seq: null, detail: `${where} is no checkpoint` });
-    else add(said.size, { where, root: said.root });
+    const said = readCheckpoint(note)!;
+    add(said.size, { where, root: said.root });
   }
   return heads;
 }
@@ -180,7 +192,7 @@ function growTree(runs: readonly Checked[], heads: ReadonlyMap<number, Head[]>, 
 }
 
 /** @returns the size of the newest checkpoint that a trusted key signed */
-function checkSignatures(stored: readonly StoredCheckpoint[], pins: readonly Pin[], trusted: readonly Verifier[], records: number, problems: Problem[]): number {
+function checkSignatures(stored: readonly StoredCheckpoint[], trusted: readonly Verifier[], records: number, problems: Problem[]): number {
   const latest = stored.at(-1);
   if (latest === undefined && records > 0) {
     problems.push({ kind: 'integrity', code: 'NO_CHECKPOINT', seq: 1, detail: 'the ledger has records and no checkpoint' });
@@ -194,11 +206,6 @@ function checkSignatures(stored: readonly StoredCheckpoint[], pins: readonly Pin
     if (openCheckpoint(latest.note, trusted) === undefined) {
       problems.push({ kind: 'integrity', code: 'SIGNATURE_INVALID', seq: latest.size, detail: `the checkpoint at ${latest.size} was not signed by a trusted key` });
     } else signed = latest.size;
-  }
-  for (const { where, note } of pins) {
-    if (readCheckpoint(note) !== undefined && openNote(note, trusted) === undefined) {
-      problems.push({ kind: 'unverifiable', code: 'PIN_UNSIGNED', seq: null, detail: `${where} was not signed by a trusted key` });
-    }
   }
   return signed;
 }

@@ -3,9 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noSubject } from '../../src/domain/event.ts';
+import { judgeLives } from '../../src/ledger/grammar.ts';
 import { exportMission, type MissionExport } from '../../src/ledger/mission-export.ts';
+import { checkpointText, sealNote } from '../../src/ledger/note.ts';
+import { exitCodeOf, verifyDatabase, verifyRuns } from '../../src/ledger/verify-ledger.ts';
 import { tool, type Ended } from '../cli/tool.ts';
-import { openLedger, type TestLedger } from '../support/ledger.ts';
+import { newSigner, openLedger, type TestLedger } from '../support/ledger.ts';
 import { temporaryFolder } from '../support/repository.ts';
 
 let ledger: TestLedger;
@@ -66,4 +69,32 @@ test('nor does --json hand an escape sequence on', async () => {
   const { code, out } = await verify(changed(withEscapes), '--json');
   expect(code).toBe(1);
   expect(out).not.toMatch(unsafe);
+});
+
+test('a checkpoint that no trusted key signed accuses nobody: it proves nothing', async () => {
+  const { log_id } = proof;
+  const [longer, other] = [{ origin: log_id, size: 999, root: '0'.repeat(64) }, { origin: log_id, size: 2, root: '0'.repeat(64) }]
+    .map((head) => ({ where: 'a letter', note: sealNote(checkpointText(head), newSigner(log_id)) }));
+  const { problems } = await verifyDatabase(ledger.db.url, [ledger.signer], [longer!, other!, { where: 'a letter', note: 'nonsense' }]);
+  expect(problems.map(({ code }) => code)).toEqual(['PIN_UNSIGNED', 'PIN_UNSIGNED', 'PIN_UNREADABLE']);
+  expect(exitCodeOf(problems)).toBe(4);
+});
+
+test('a ledger of years has more checkpoints than a call takes arguments', () => {
+  const stored = Array.from({ length: 200_000 }, (_, i) => {
+    const head = { origin: 'log', size: i + 1, root: '0'.repeat(64) };
+    return { ...head, note: checkpointText(head) };
+  });
+  expect(verifyRuns([], stored, [], []).problems.map(({ code }) => code)).toEqual(['TRUNCATED', 'NO_TRUSTED_KEY']);
+});
+
+test('an approval whose terms nobody can read approves nothing', () => {
+  const about = { mission_id, actor_id: 'bob' };
+  for (const asked of [{ required: 'two', not_by: [] }, { required: 1, not_by: 'nobody' }, { required: 1, not_by: 7 }, { not_by: [] }]) {
+    const { problems } = judgeLives([
+      { ...about, seq: 1, type: 'approval.requested', payload: { approval_id: 'a1', ...asked } },
+      { ...about, seq: 2, type: 'approval.decided', payload: { approval_id: 'a1', status: 'approved' } },
+    ]);
+    expect(problems.map(({ code }) => code), JSON.stringify(asked)).toEqual(['TERMS_UNREADABLE', 'DECIDED_UNASKED']);
+  }
 });

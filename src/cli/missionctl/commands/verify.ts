@@ -121,7 +121,8 @@ function publishedPins(): Pin[] {
   const pins = lines.flatMap((line): Pin[] => {
     // The last line may be half written when the worker was killed.
     try {
-      return [{ where: checkpoints, note: (JSON.parse(line) as { note: string }).note }];
+      const { note } = JSON.parse(line) as { note?: unknown };
+      return typeof note === 'string' ? [{ where: checkpoints, note }] : [];
     } catch {
       return [];
     }
