@@ -47,6 +47,8 @@ export function createSubscriber(peer: Peer, deps: SubscriberDeps): Subscriber {
   let heard: number[] = [];
 
   function hear(data: string): void {
+    // A socket hands on what comes between its close and the other side's: as much as a client likes to send.
+    if (!peer.isOpen()) return;
     const now = performance.now();
     heard = [...heard.filter((at) => now - at < 10_000), now];
     if (heard.length > messagesPerTenSeconds) return peer.close(closeCodes.tooManyMessages, 'too many messages');

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Peer } from '../../src/events/peer.ts';
+import { createSubscriber, type SubscriberDeps } from '../../src/events/subscriber.ts';
 import { insertMission } from '../../src/store/missions.ts';
 import { aRepository, missionPackage } from '../store/fixtures.ts';
 import { messageOf, range, seqs, snapshotOf, startStreaming, type Client, type StreamSystem } from '../support/stream.ts';
@@ -162,4 +164,14 @@ test('what is no message of ours is answered and changes nothing', async () => {
   await upTo(client, await write(1));
   for (let i = 0; i < 40; i += 1) client.say('{');
   expect((await client.closed).code).toBe(1008);
+});
+
+test('of a client that was closed for its many messages nothing more is looked at', () => {
+  let open = true;
+  const send = vi.fn<() => void>();
+  const close = vi.fn<() => void>(() => { open = false; });
+  const subscriber = createSubscriber({ isOpen: () => open, send, close } as Partial<Peer> as Peer, {} as SubscriberDeps);
+  for (let i = 0; i < 1_000; i += 1) subscriber.hear('{}');
+  expect(send).toHaveBeenCalledTimes(30);
+  expect(close).toHaveBeenCalledTimes(1);
 });
