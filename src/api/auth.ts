@@ -62,8 +62,11 @@ const tooMany = (seconds: number): Problem =>
 
 const challenge = { 'www-authenticate': 'Bearer' };
 
-/** A header says more than a cookie, which browsers add by themselves. */
-async function signIn(request: FastifyRequest, database: ApiDeps['database'], pepper: Buffer): Promise<void> {
+/**
+ * Proves who is calling, or throws why not. A header says more than a cookie, which browsers add by themselves.
+ * @throws Problem AUTH_REQUIRED, KEY_INVALID, SESSION_ENDED, ORIGIN_REFUSED
+ */
+export async function signIn(request: FastifyRequest, database: ApiDeps['database'], pepper: Buffer): Promise<void> {
   const { authorization } = request.headers;
   const token = sessionTokenOf(request);
   if (authorization === undefined && token === undefined) {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemActor } from '../../src/domain/actor.ts';
 import type { SealedEvent } from '../../src/domain/event.ts';
-import { call, expectProblem, keyFor } from '../support/http.ts';
+import { revokeKey } from '../../src/store/keys.ts';
+import { call, expectProblem, keyFor, keyIdOf } from '../support/http.ts';
 import { range, startStreaming, type StreamSystem } from '../support/stream.ts';
 
 let system: StreamSystem;
@@ -43,6 +44,21 @@ test('a wait ends with the first event that the filter lets through, and its cur
   const page = await waiting;
   expect(page.items.map(({ seq }) => seq)).toEqual([from + 4]);
   expect(page.next_after).toBe(from + 4);
+});
+
+test('a key that is revoked while it waits hears nothing of what comes then', async () => {
+  const [key, other] = [await keyFor(system, 'leaver', 'viewer'), await keyFor(system, 'leaver', 'viewer')];
+  const path = `/mission-control/events?after=${await system.settled()}&types=mission.waiting`;
+  // The question below takes a place for a moment: whoever then finds none asks again.
+  async function wait(): ReturnType<typeof call> {
+    const answer = await call(system.url, `${path}&wait=25`, { key });
+    return answer.status === 429 ? wait() : answer;
+  }
+  const waiting = [wait(), wait()];
+  await system.ledger.until(async () => (await call(system.url, `${path}&wait=0.01`, { key: other })).status === 429);
+  await revokeKey(system.db.database, keyIdOf(key), systemActor('test'));
+  await system.ledger.write(1);
+  for (const answer of await Promise.all(waiting)) expectProblem(answer, 401, 'KEY_INVALID');
 });
 
 test('a wait that is over answers nothing, and where to go on', async () => {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { eventTypes } from '../../domain/event.ts';
 import { text } from '../../domain/schema/text.ts';
 import { eventsAfter, latestSeq } from '../../store/ledger.ts';
+import { signIn } from '../auth.ts';
 import type { ApiDeps } from '../context.ts';
 import { Problem } from '../problem.ts';
 import { answers, idText, missionLineSchema, sealedEventSchema, streamMetricsSchema } from '../schemas.ts';
@@ -26,7 +27,7 @@ export async function registerWebSocket(app: FastifyInstance, { stream, logger }
   app.addHook('onClose', () => stream.stop());
 }
 
-export const streamRoutes = ({ config, database, stream }: ApiDeps): FastifyPluginAsyncZod => async (app) => {
+export const streamRoutes = ({ config, database, pepper, stream }: ApiDeps): FastifyPluginAsyncZod => async (app) => {
   /** A page of another origin could ride on a cookie; a program with a key has no origin. @throws Problem ORIGIN_REFUSED */
   function requireKnownOrigin(request: FastifyRequest): void {
     const { origin, host } = request.headers;
@@ -79,7 +80,11 @@ export const streamRoutes = ({ config, database, stream }: ApiDeps): FastifyPlug
     try {
       for (let from = after; ;) {
         const page = await eventPage(from);
-        if (page.items.length > 0 || over.signal.aborted) return page;
+        if (page.items.length > 0 || over.signal.aborted) {
+          // The key may have been revoked during the wait: what came since is not for it.
+          await signIn(request, database, pepper);
+          return page;
+        }
         from = page.next_after;
         await stream.tail.movedPast(page.latest_seq, over.signal);
       }
