@@ -25,7 +25,7 @@ export interface SealerDeps {
   /** A connection of its own, not yet connected; times come out as RFC 3339 UTC text. */
   connect: () => pg.Client;
   signer: Signer;
-  /** Writes the event that names the log's key; called once in the life of a log, before the first record. */
+  /** Writes the event that names the log's key; called in the transaction of the first record. */
   announceKey: (query: Query, signer: Signer) => Promise<void>;
   /** Told of every checkpoint after its commit, and of the latest one when a sealer takes over. */
   published: (note: string) => void;
@@ -82,9 +82,10 @@ export function startSealer(deps: SealerDeps): Sealer {
       while (!stopping.signal.aborted) {
         if (lost !== undefined) throw lost;
         told = false;
-        const sealed = await sealBatch(query, head, deps);
+        const batch = await sealBatch(query, head, deps.signer);
+        if (batch !== undefined) deps.published(batch.note);
         // Told meanwhile, or more than a batch waited: no nap.
-        if (sealed < batchSize && !told) await nap(idleMs);
+        if ((batch?.events ?? 0) < batchSize && !told) await nap(idleMs);
       }
     } finally {
       candidate = undefined;
@@ -117,8 +118,7 @@ async function takeOver(query: Query, deps: SealerDeps): Promise<Head> {
   const tree = await frontierAt(query, seq).catch((error: Error) => { throw new SealingRefused(error.message); });
   if (latest === undefined) {
     if (seq > 0) throw new SealingRefused(`the ledger has ${seq} records and no checkpoint`);
-    await deps.announceKey(query, deps.signer);
-    return { log_id: deps.signer.name, seq, prev: firstPrev, tree };
+    return begin(query, { log_id: deps.signer.name, seq, prev: firstPrev, tree }, deps);
   }
   const checkpoint = openCheckpoint(latest.note, [deps.signer]);
   if (checkpoint === undefined) {
@@ -131,13 +131,26 @@ async function takeOver(query: Query, deps: SealerDeps): Promise<Head> {
   return { log_id: checkpoint.origin, seq, prev: last!.leaf_hash, tree };
 }
 
-/** Seals what waits, up to one batch. @returns how many events */
-async function sealBatch(query: Query, head: Head, deps: SealerDeps): Promise<number> {
+/**
+ * The first batch of a log's life, with the event that names its key. Together or not at all: a name that one who died here
+ * left behind would stand first in the log of another's key.
+ */
+async function begin(query: Query, head: Head, deps: SealerDeps): Promise<Head> {
+  await query('BEGIN');
+  await deps.announceKey(query, deps.signer);
+  const batch = await sealBatch(query, head, deps.signer);
+  await query('COMMIT');
+  if (batch !== undefined) deps.published(batch.note);
+  return head;
+}
+
+/** Seals what waits, up to one batch. @returns the checkpoint over it, to be published; undefined when nothing waits */
+async function sealBatch(query: Query, head: Head, signer: Signer): Promise<{ events: number; note: string } | undefined> {
   // In the order of writing; the event that names the key comes before whatever an older version wrote without a ledger.
   const waiting = await query<Omit<Sealable, 'subject'> & Sealable['subject'] & { event_id: string }>(
     `SELECT e.event_id, e.ts, e.type, e.actor, e.mission_id, e.workflow_id, e.run_id, e.stage, e.attempt, e.payload_digest, e.idempotency_key, e.links
        FROM unsealed JOIN events e USING (event_id) ORDER BY e.type = 'log_key.added' DESC, e.ts, e.event_id LIMIT $1`, [batchSize]);
-  if (waiting.length === 0) return 0;
+  if (waiting.length === 0) return undefined;
 
   const [seqs, ids, prevs, leaves]: [number[], string[], string[], string[]] = [[], [], [], []];
   const nodes: { level: number; index: number; hash: string }[] = [];
@@ -154,7 +167,7 @@ async function sealBatch(query: Query, head: Head, deps: SealerDeps): Promise<nu
     head.prev = leaf;
   }
   const root = head.tree.root();
-  const note = sealNote(checkpointText({ origin: head.log_id, size: head.seq, root }), deps.signer);
+  const note = sealNote(checkpointText({ origin: head.log_id, size: head.seq, root }), signer);
   // The head has moved on before the commit: whatever goes wrong here ends this sealer, and the next one reads it anew.
   await query(
     `WITH sealed AS (INSERT INTO ledger (seq, event_id, prev, leaf_hash) SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[])),
@@ -163,6 +176,5 @@ async function sealBatch(query: Query, head: Head, deps: SealerDeps): Promise<nu
           cleared AS (DELETE FROM unsealed WHERE event_id = ANY($2))
      SELECT pg_notify('mission_control_sealed', $8::bigint::text)`,
     [seqs, ids, prevs, leaves, nodes.map((n) => n.level), nodes.map((n) => n.index), nodes.map((n) => n.hash), head.seq, root, note]);
-  deps.published(note);
-  return waiting.length;
+  return { events: waiting.length, note };
 }
