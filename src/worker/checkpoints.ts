@@ -2,7 +2,8 @@
  * Checkpoints leave the database: whoever rewrites or truncates the ledger there cannot take back what a file and a git
  * ref already say. Both get the latest one after a short while, not every one of a busy second.
  */
-import { appendFile } from 'node:fs/promises';
+import { appendFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Git } from '../git/git.ts';
 import type { LedgerPaths } from '../home.ts';
 import type { Logger } from '../log.ts';
@@ -10,6 +11,7 @@ import type { Logger } from '../log.ts';
 const fileEveryMs = 1_000;
 /** Four git processes each time. */
 const refEveryMs = 10_000;
+const deadLockMs = 60_000;
 export const checkpointRef = 'refs/mission-control/checkpoints';
 
 export interface CheckpointPublisher {
@@ -75,5 +77,12 @@ async function toRef(git: Git, gitDir: string, note: string): Promise<void> {
   if (parent !== '' && await git.text(['rev-parse', `${parent}^{tree}`], at) === tree) return;
   const [origin, size] = note.split('\n');
   const commit = await git.text(['commit-tree', tree, ...(parent === '' ? [] : ['-p', parent]), '-m', `${origin} at ${size}`], at);
+  await removeDeadLock(join(gitDir, `${checkpointRef}.lock`));
   await git.run(['update-ref', checkpointRef, commit, parent === '' ? '0'.repeat(40) : parent], at);
+}
+
+/** A git that was killed leaves its lock behind, and every later one refuses. One that lives holds it for milliseconds. */
+async function removeDeadLock(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found !== undefined && Date.now() - found.mtimeMs > deadLockMs) await rm(path, { force: true });
 }
