@@ -10,6 +10,8 @@ export type Query = <Row>(text: string, params?: readonly unknown[]) => Promise<
 
 export interface Database {
   query: Query;
+  /** The same, parsed and planned once for each connection: for the few statements that every request runs. */
+  prepared: Query;
   /** One transaction; rolled back when `work` throws. Serialization failures and deadlocks are tried again. */
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
   registry: PrismaClient;
@@ -35,6 +37,7 @@ export function createDatabase(url: string, logger: Logger, size = 10): Database
     pool,
     registry,
     query: queryOf(pool),
+    prepared: async <Row>(text: string, params: readonly unknown[] = []) => (await pool.query({ name: nameOf(text), text, values: [...params] })).rows as Row[],
     async transaction(work) {
       for (let attempt = 1; ; attempt += 1) {
         try {
@@ -49,6 +52,15 @@ export function createDatabase(url: string, logger: Logger, size = 10): Database
       await pool.end();
     },
   };
+}
+
+const names = new Map<string, string>();
+
+/** A statement's name is its place among those that were prepared: the same text has the same name on every connection. */
+function nameOf(text: string): string {
+  const name = names.get(text) ?? `prepared_${names.size}`;
+  names.set(text, name);
+  return name;
 }
 
 const queryOf = (client: pg.Pool | pg.PoolClient): Query =>

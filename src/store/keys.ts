@@ -73,7 +73,7 @@ export async function addKey(database: Database, pepper: Buffer, keyText: string
 export async function authenticate(database: Database, pepper: Buffer, keyText: string): Promise<Principal | undefined> {
   const parts = parseKey(keyText);
   if (parts === undefined) return undefined;
-  const [row] = await database.query<{
+  const [row] = await database.prepared<{
     key_id: string; principal_id: string; kind: PrincipalKind; role: Role; secret_hmac: string; usable: boolean;
   }>(
     `SELECT key_id, principal_id, kind, role, secret_hmac,

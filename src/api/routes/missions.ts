@@ -72,7 +72,8 @@ export const missionRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (ap
     schema: { tags: ['missions'], summary: 'Missions, newest first', querystring: listQuery, response: answers(200, missionPageSchema) },
   }, async (request) => {
     const { limit, cursor, ...filter } = request.query;
-    const rows = await listMissions(database.query, filter, limit + 1, readCursor(cursor, deps.pepper));
+    // A plan made once for all labels, or all words, would be one for the common ones.
+    const rows = await listMissions(filter.label === undefined && filter.q === undefined ? database.prepared : database.query, filter, limit + 1, readCursor(cursor, deps.pepper));
     const page = rows.slice(0, limit);
     return {
       items: page.map((row) => summaryOf(row, config)),
