@@ -17,6 +17,8 @@ export const sealerLock = { class: 7_205, id: 2 } as const;
 const batchSize = 2_000;
 /** Looks again without having been told: a notification is lost while the connection is made anew. */
 const idleMs = 1_000;
+/** A sealer asks every `idleMs`; one that has not for so long makes room for another. */
+const silentMs = 5_000;
 const againAfterMs = 500;
 /** A key that does not fit, or a tree that does not: nothing that trying every half second would mend. */
 const refusedAgainAfterMs = 5_000;
@@ -74,6 +76,8 @@ export function startSealer(deps: SealerDeps): Sealer {
       const query: Query = async <Row>(text: string, params: readonly unknown[] = []) => (await mine.query(text, [...params])).rows as Row[];
       await query('SELECT pg_advisory_lock($1, $2)', [sealerLock.class, sealerLock.id]);
       candidate = undefined;
+      // Nobody tells the server of a host without power, or of a process that sleeps: one that is silent loses the lock.
+      await query(`SELECT set_config('idle_session_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)`, [String(silentMs)]);
       let told = true;
       mine.on('notification', () => { told = true; wake(); });
       await query('LISTEN mission_control_events');

@@ -1,8 +1,10 @@
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { consistencyProof, inclusionProof } from '../../src/ledger/nodes.ts';
 import { isConsistent, openFrontier, rootFromInclusion } from '../../src/ledger/merkle.ts';
 import { openCheckpoint, sealNote } from '../../src/ledger/note.ts';
 import { firstPrev } from '../../src/ledger/record.ts';
+import { connectionTo } from '../../src/store/database.ts';
 import { eventsAfter, latestSeq, logVkey } from '../../src/store/ledger.ts';
 import { announceKey } from '../../src/worker/ledger.ts';
 import { newSigner, openLedger, type TestLedger } from '../support/ledger.ts';
@@ -78,6 +80,29 @@ test('two sealers: one works; it dies, and the other goes on at once where it en
   const elected = ledger.said.filter((line) => line.event === 'ledger.sealer_elected');
   expect(elected).toHaveLength(2);
   expect(elected[1]!['seq']).toBe(12);
+});
+
+test('one whose host is gone without a word, or sleeps, is replaced within seconds', async () => {
+  // What it sends goes nowhere, and no side is told: a host without power, a worker under SIGSTOP.
+  let silence: () => void = () => undefined;
+  const proxy = createServer((near) => {
+    const { hostname, port } = new URL(ledger.db.url);
+    const far = connect(Number(port), hostname);
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    silence = () => { for (const socket of [near, far]) socket.unpipe().pause(); };
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => { proxy.once('listening', resolve); });
+  const through = Object.assign(new URL(ledger.db.url), { hostname: '127.0.0.1', port: String((proxy.address() as AddressInfo).port) }).href;
+  let asleep: ReturnType<typeof connectionTo> | undefined;
+  ledger.start({ connect: () => (asleep = connectionTo(through, 'test-sealer')) });
+  await ledger.whenSealed(1);
+  silence();
+  ledger.start();
+  await ledger.write(1);
+  await ledger.whenSealed(2);
+  await asleep!.end();
+  proxy.close();
 });
 
 test('a connection cut at any moment seals nothing twice and loses nothing', async () => {
