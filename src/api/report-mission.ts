@@ -2,7 +2,7 @@
 import type { Principal } from '../domain/actor.ts';
 import { isTerminal } from '../domain/mission.ts';
 import type { ReportBody } from '../domain/schema/tracked.ts';
-import { mayReport, mayStart, toMicroUsd, type ReportedDetails, type TrackedView } from '../domain/tracked.ts';
+import { mayReport, mayStart, toMicroUsd, type ReportedDetails, type TrackedDetails, type TrackedView } from '../domain/tracked.ts';
 import { digestOf } from '../ledger/canonical.ts';
 import type { Query } from '../store/database.ts';
 import { claimKey, findKey } from '../store/idempotency.ts';
@@ -21,6 +21,8 @@ import { trackedViews } from './tracked-view.ts';
 export interface ReportRequest { missionId: string; principal: Principal; key: string | undefined }
 
 export type ReportVerb = keyof typeof messageOf;
+
+const maxKeptMetadataBytes = 65_536;
 
 const messageOf = { progress: messages.progress, complete: messages.complete, fail: messages.fail, cancel: messages.cancel };
 
@@ -85,7 +87,7 @@ export async function whenRunning(deps: ApiDeps, missionId: string, principal: P
 
 /**
  * Gives a report to the mission's workflow; it is written when this returns.
- * @throws Problem MISSION_NOT_TRACKED, NOT_YOUR_MISSION, MISSION_ENDED, MISSION_NOT_RUNNING, WORKER_UNAVAILABLE, IDEMPOTENCY_MISMATCH
+ * @throws Problem MISSION_NOT_TRACKED, NOT_YOUR_MISSION, METADATA_FULL, MISSION_ENDED, MISSION_NOT_RUNNING, WORKER_UNAVAILABLE, IDEMPOTENCY_MISMATCH
  */
 export async function report(deps: ApiDeps, request: ReportRequest, verb: ReportVerb, body: ReportBody, reason: string | null): Promise<TrackedView> {
   const { missionId, principal, key } = request;
@@ -95,6 +97,7 @@ export async function report(deps: ApiDeps, request: ReportRequest, verb: Report
   const details = (await trackedDetails(deps.database.query, [missionId])).get(missionId);
   if (!mayReport(principal, row.package, details?.started_by ?? null)) throw notYours(missionId);
   if (isTerminal(row.status)) throw new Problem(409, 'MISSION_ENDED', `${missionId} is ${row.status}, and that is final`);
+  if (body.metadata !== undefined) refuseOverflow(missionId, { ...details?.metadata, ...body.metadata });
   if (row.execute_requested_at === null) {
     const claimed = (query: Query): Promise<void> => claim(query, request, bodyDigest);
     if (verb === 'cancel' && await endUnstarted(deps, missionId, reason ?? 'no reason was given', principal, claimed)) return trackedView(deps, missionId);
@@ -107,6 +110,16 @@ export async function report(deps: ApiDeps, request: ReportRequest, verb: Report
     // Two requests with one key at once are one message.
   }, key === undefined ? undefined : digestOf([principal.id, key, bodyDigest]));
   return trackedView(deps, missionId);
+}
+
+/**
+ * Metadata grow field by field, and are under every list and every write of the mission. Reports that are under way at once
+ * may go beyond the bound together; without new fields every report is still taken.
+ * @throws Problem METADATA_FULL
+ */
+function refuseOverflow(id: string, metadata: NonNullable<TrackedDetails['metadata']>): void {
+  if (Buffer.byteLength(JSON.stringify(metadata)) <= maxKeptMetadataBytes) return;
+  throw new Problem(422, 'METADATA_FULL', `the metadata of ${id} would exceed ${maxKeptMetadataBytes} bytes of JSON: report without new fields`, [{ path: 'metadata', message: 'too much with what is there' }]);
 }
 
 function detailsOf({ cost_estimate, ...said }: ReportBody): ReportedDetails {

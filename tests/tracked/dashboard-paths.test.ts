@@ -89,6 +89,10 @@ test('what does not apply is refused with a code, and completion is final', asyn
     expectProblem(await call(system.url, `/api/missions/${id}/complete`, { key: olga, raw, headers: { 'content-type': 'application/json' } }), 400, 'INVALID_REQUEST', 'result');
   }
   expectProblem(await send(`/missions/${id}/progress`, { progress: 1, metadata: { x: 'y'.repeat(17_000) } }), 400, 'INVALID_REQUEST', 'metadata');
+  // Field by field they could grow for ever, under every list and every write.
+  for (let i = 0; i < 4; i += 1) expect((await send(`/missions/${id}/progress`, { progress: 1, metadata: { [`x${i}`]: 'y'.repeat(16_000) } })).status).toBe(200);
+  expectProblem(await send(`/missions/${id}/progress`, { progress: 1, metadata: { x4: 'y'.repeat(16_000) } }), 422, 'METADATA_FULL', 'metadata');
+  expect((await send(`/missions/${id}/progress`, { progress: 2 })).status).toBe(200);
   for (const verb of ['pause', 'resume', 'retry']) {
     expectProblem(await call(system.url, `/mission-control/missions/${id}/${verb}`, { key: olga, json: {} }), 409, 'NOTHING_RUNS_HERE');
   }
