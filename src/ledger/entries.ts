@@ -89,6 +89,10 @@ export function checkRange(logId: string, from: number): RangeCheck {
     }
     if (salt === null || payload === null || payload === undefined) {
       found.without_payload.push(seq);
+      // Who made a mission is in the record itself.
+      if (event.type === 'mission.created' && event.subject.mission_id !== null) {
+        found.facts.push({ seq, type: event.type, mission_id: event.subject.mission_id, actor_id: event.actor.id, payload: nothing });
+      }
       return;
     }
     const digest = saltedDigest(salt, payload);

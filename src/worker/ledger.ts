@@ -18,18 +18,24 @@ export async function startLedger(config: Config, databaseUrl: string, git: Git,
   const signer = await ledgerSigner(config.ledgerKey, 'make');
   const paths = ledgerPaths(config.home);
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
-  await writeFile(paths.vkey, `${signer.vkey}\n`, { mode: 0o600 });
+  /** Only a key that signs is named as one to trust: that of a host whose key is another one is not. */
+  let named: Promise<void> | undefined;
+  const nameKey = (): Promise<void> => writeFile(paths.vkey, `${signer.vkey}\n`, { mode: 0o600 })
+    .catch((error: Error) => { logger.error({ event: 'ledger.key_unnamed', reason: error.message }); });
   const publisher = publishCheckpoints(paths, git, logger);
   const sealer: Sealer = startSealer({
     connect: () => connectionTo(databaseUrl, 'mission-control-sealer'),
     signer, announceKey,
-    published: (note) => { publisher.publish(note); },
+    published: (note) => {
+      named ??= nameKey();
+      publisher.publish(note);
+    },
     log: (level, fields) => { logger[level](fields); },
   });
   return {
     async stop() {
       await sealer.stop();
-      await publisher.stop();
+      await Promise.all([publisher.stop(), named]);
     },
   };
 }

@@ -123,6 +123,15 @@ describe('over the API', () => {
   });
 });
 
+test('many exports at once leave connections for everybody else, and say so', async () => {
+  const all = await Promise.all(Array.from({ length: 6 }, () => call(system.url, `/mission-control/missions/${mission.mission_id}/export`, { key: admin })));
+  const refused = all.filter(({ status }) => status === 429);
+  expect(all.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(2);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const answer of refused) expectProblem(answer, 429, 'EXPORTS_BUSY');
+  expect((await call(system.url, `/mission-control/missions/${mission.mission_id}/export`, { key: admin })).status).toBe(200);
+});
+
 describe('missionctl verify', () => {
   const verify = (...args: string[]) => tool(['verify', ...args], { home: system.home, env: { DATABASE_URL: system.db.url } });
   const elsewhere = (...args: string[]) => tool(['verify', ...args], { home: temporaryFolder() });

@@ -157,7 +157,7 @@ describe('the grammar of a mission: exit 2', () => {
   const story = {
     created: { type: 'mission.created', actor: actor('ann'), payload: {} },
     tests: { type: 'tests.passed', payload: { tree: 't1', commit: 'c1' } },
-    asked: { type: 'approval.requested', payload: { approval_id: 'a1', required: 1, not_by: ['ann', 'bot'], digests: { git_tree: 't1' } } },
+    asked: { type: 'approval.requested', payload: { approval_id: 'a1', required: 1, not_by: ['bot'], digests: { git_tree: 't1' } } },
     approved: { type: 'approval.decided', actor: actor('bob'), payload: { approval_id: 'a1', status: 'approved', decision: 'approve', digests: { git_tree: 't1' } } },
     landed: { type: 'merge.landed', payload: { tree: 't1', commit: 'c1' } },
     ended: { type: 'mission.status_changed', payload: { status: 'resolved' } },
@@ -174,6 +174,12 @@ describe('the grammar of a mission: exit 2', () => {
   test('a whole life is in order', async () => expect(await tell(created, tests, asked, approved, landed, ended)).toMatchObject({
     problems: [], missions: { ended: 1 }, landings: [{ commit: 'c1', tree: 't1' }],
   }));
+
+  test('who made a mission is known, whatever became of the payload', async () => {
+    await tell(created, asked, { ...approved, actor: actor('ann'), payload: { ...approved.payload } });
+    await ledger.tamper(`UPDATE event_payloads SET payload = NULL, salt = NULL WHERE event_id = ${event(21)}`);
+    expect((await verify()).problems.map(({ code }) => code)).toContain('APPROVED_OWN_WORK');
+  });
 
   test.each([
     ['landed without tests of that tree', [created, asked, approved, landed], 'LANDED_UNTESTED', 24],

@@ -1,5 +1,8 @@
 -- The ledger: events in their one order, chained, with the signed heads of the Merkle tree over them.
 
+-- The order of sealing begins with it: an event of the end of time would stand before nothing.
+ALTER TABLE events ADD CHECK (isfinite(ts));
+
 -- What an event points at: artefacts by digest, commits. Part of the sealed record.
 ALTER TABLE events ADD COLUMN links jsonb NOT NULL DEFAULT '[]';
 

@@ -17,7 +17,11 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const envelopeSchema = z.object({ payloadType: z.string(), payload: z.string(), signatures: z.array(z.object({ keyid: z.string(), sig: z.string() })) });
 const recordSchema = z.looseObject({ v: z.number(), log_id: z.string(), seq: z.number().int(), prev: hash, ts: z.string(), type: z.string(), payload_digest: hash });
 
+/** Each holds a connection for as long as it has records to prove; the others are for everybody else. */
+const exportsAtOnce = 2;
+
 export const ledgerRoutes = ({ config, database }: ApiDeps): FastifyPluginAsyncZod => async (app) => {
+  let exporting = 0;
   const empty = (): Problem => new Problem(409, 'LEDGER_EMPTY', 'nothing is sealed yet: the worker seals as soon as it runs');
 
   app.get('/ledger/checkpoint', {
@@ -87,10 +91,12 @@ export const ledgerRoutes = ({ config, database }: ApiDeps): FastifyPluginAsyncZ
     const signer = await ledgerSigner(config.ledgerKey, 'fail').catch((error: Error) => {
       throw new Problem(503, 'LEDGER_KEY_MISSING', error.message);
     });
+    if (exporting >= exportsAtOnce) throw new Problem(429, 'EXPORTS_BUSY', `${exportsAtOnce} exports are being made; try again in 2 s`, [], { 'retry-after': '2' });
+    exporting += 1;
     const made = await database.transaction(async (query) => {
       await query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
       return exportMission(query, mission_id, signer);
-    });
+    }).finally(() => { exporting -= 1; });
     if (made === undefined) throw empty();
     if (made.log_id !== signer.name) throw new Problem(503, 'LEDGER_KEY_MISSING', `this host's key is of the log ${signer.name}, the ledger is ${made.log_id}`);
     reply.header('content-disposition', `attachment; filename="${mission_id}.proof.json"`);
