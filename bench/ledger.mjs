@@ -60,7 +60,7 @@ const naive = () => database.transaction(async (q) => {
   await q('UPDATE naive_head SET seq = $1, hash = $2', [head.seq + 1, hash]);
 });
 
-const sealed = async () => (await query('SELECT count(*) AS count FROM ledger'))[0].count;
+const sealed = async () => (await query('SELECT coalesce(max(seq), 0) AS count FROM ledger'))[0].count;
 async function untilSealed(count) {
   for (let look = 0; await sealed() < count; look += 1) {
     if (look > 60_000) throw new Error('nothing is sealed any more');
