@@ -8,9 +8,6 @@ export default defineConfig({
     pool: 'forks',
     // Files with servers of their own share two cores; more at once would only make each slower.
     maxWorkers: 2,
-    // A process keeps what it has loaded for its next file: loading it anew for each cost a third of the suite's time. Files share
-    // no state of ours, because no module of ours keeps any.
-    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
