@@ -4,6 +4,8 @@ import type { Entry } from './entries.ts';
 import { wireTypes } from './pg-types.ts';
 
 const pageSize = 5_000;
+/** Counted so far; one is bad enough. */
+export const neverSealedShown = 1_000;
 
 export interface StoredCheckpoint { size: number; root: string; note: string }
 
@@ -33,7 +35,7 @@ export async function snapshot(url: string): Promise<LedgerSnapshot> {
     const { rows: checkpoints } = await client.query<StoredCheckpoint>('SELECT size, root, note FROM ledger_checkpoints ORDER BY size');
     const { rows: never } = await client.query<{ event_id: string }>(
       `SELECT event_id FROM events e WHERE NOT EXISTS (SELECT FROM ledger l WHERE l.event_id = e.event_id)
-          AND NOT EXISTS (SELECT FROM unsealed u WHERE u.event_id = e.event_id) ORDER BY ts LIMIT 100`);
+          AND NOT EXISTS (SELECT FROM unsealed u WHERE u.event_id = e.event_id) ORDER BY ts LIMIT ${neverSealedShown}`);
     const { rows: [backlog] } = await client.query<{ waiting: number }>('SELECT count(*) AS waiting FROM unsealed');
     return { last: end!.last, checkpoints, never_sealed: never.map((row) => row.event_id), waiting: backlog!.waiting };
   } finally {

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { snapshot, type StoredCheckpoint } from './database-source.ts';
+import { neverSealedShown, snapshot, type StoredCheckpoint } from './database-source.ts';
 import type { Checked, Fact, Problem } from './entries.ts';
 import { judgeLives, type Landing } from './grammar.ts';
 import { openFrontier } from './merkle.ts';
@@ -41,8 +41,12 @@ export async function verifyDatabase(url: string, trusted: readonly Verifier[], 
   const log_id = readCheckpoint(state.checkpoints.at(-1)?.note ?? pins.at(-1)?.note ?? '')?.origin ?? null;
   const runs = log_id === null ? [] : await inRanges({ url, log_id, from: 1, to: state.last });
   const report = verifyRuns(runs, state.checkpoints, trusted, pins);
-  for (const id of state.never_sealed) {
-    report.problems.push({ kind: 'completeness', code: 'NEVER_SEALED', seq: null, detail: `event ${id} is in no record, and not among those that wait for one` });
+  const [first] = state.never_sealed;
+  if (first !== undefined) {
+    report.problems.push({
+      kind: 'completeness', code: 'NEVER_SEALED', seq: null,
+      detail: `${state.never_sealed.length === neverSealedShown ? 'at least ' : ''}${state.never_sealed.length} events are in no record, and not among those that wait for one; the oldest is ${first}`,
+    });
   }
   return { ...report, log_id, waiting: state.waiting };
 }
