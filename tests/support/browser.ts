@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import chromium from '@sparticuz/chromium';
 import { chromium as playwright, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 import type { Role } from '../../src/domain/actor.ts';
 import { temporaryFolder } from './repository.ts';
 import type { System } from './system.ts';
@@ -19,7 +19,7 @@ export interface Seen { page: Page; context: BrowserContext; errors: string[] }
 export async function openBrowser() {
   const home = temporaryFolder();
   const browser: Browser = await playwright.launch({
-    executablePath: await chromium.executablePath(), args: chromium.args.filter((arg) => !unwanted.includes(arg)), headless: true,
+    executablePath: inject('chromium'), args: chromium.args.filter((arg) => !unwanted.includes(arg)), headless: true,
     env: { ...process.env as Record<string, string>, HOME: home },
   });
   const contexts = new Set<BrowserContext>();

@@ -9,17 +9,20 @@ import { freePort } from '../../src/cli/launcher/ports.ts';
 import { findTemporal } from '../../src/cli/launcher/temporal.ts';
 import { openHome } from '../../src/home.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { findChromium } from './chromium.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** URL of the template database; each test file copies it. */
     templateUrl: string;
     temporalBinary: string;
+    chromium: string;
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const temporalBinary = await findTemporal((line) => console.log(line));
+  project.provide('chromium', await findChromium());
   const home = await mkdtemp(join(tmpdir(), 'mission-control-test-'));
   await openHome(home);
   const cluster = await preparePostgres(home, await freePort(0), () => undefined);
