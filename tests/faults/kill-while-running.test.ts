@@ -111,7 +111,8 @@ test.each<[Part]>([['worker'], ['temporal']])('%s killed while the landing is ob
     acceptance_criteria: {
       must_pass_tests: ['adds'], observation_window_minutes: 0.15,
       observation_window: {
-        initial_delay_seconds: 1, interval_seconds: 1, min_coverage: 0.3, min_samples: 2,
+        // On a busy machine a new worker needs some of the window's nine ticks to come up; too few samples are held for a person.
+        initial_delay_seconds: 1, interval_seconds: 1, min_coverage: 0.1, min_samples: 2,
         metrics: [{ metric_id: metric, comparator: '<', target: 1, stale_after_seconds: 120, consecutive_error_limit: 8 }],
       },
     },
