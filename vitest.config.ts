@@ -9,7 +9,7 @@ export default defineConfig({
     // Files with servers of their own share two cores; more at once would only make each slower.
     maxWorkers: 2,
     testTimeout: 60_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 20_000,
   },
 });

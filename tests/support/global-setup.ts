@@ -28,7 +28,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const cluster = await preparePostgres(home, await freePort(0), () => undefined);
   const log = openSync(join(home, 'postgres.log'), 'a');
   const child = cluster.spawn([log, log]);
-  await cluster.ready(AbortSignal.timeout(30_000));
+  await cluster.ready(AbortSignal.timeout(90_000));
   await migrate(cluster.url);
   project.provide('templateUrl', cluster.url);
   project.provide('temporalBinary', temporalBinary);

@@ -42,7 +42,7 @@ async function ownServer(prepare: (home: string) => Promise<Startable>): Promise
     async start() {
       const log = openSync(join(home, 'server.log'), 'a');
       child = startable.spawn([log, log]);
-      await startable.ready(AbortSignal.timeout(30_000));
+      await startable.ready(AbortSignal.timeout(90_000));
     },
     async kill() {
       if (child?.exitCode !== null || child.signalCode !== null) return;

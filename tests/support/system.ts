@@ -45,7 +45,7 @@ export async function startSystem() {
   const server = temporalServer(inject('temporalBinary'), join(home, 'temporal.sqlite'), port, uiPort, 'default', 'normal');
   const log = openSync(join(home, 'temporal.log'), 'a');
   const temporalProcess = server.spawn([log, log]);
-  await server.ready(AbortSignal.timeout(30_000));
+  await server.ready(AbortSignal.timeout(90_000));
   const config: Config = readConfig({ MISSION_CONTROL_HOME: home, MISSION_CONTROL_CONFIG: configFolder, DATABASE_URL: db.url, TEMPORAL_ADDRESS: server.address, MISSION_CONTROL_ENVIRONMENT: 'test' });
 
   const pepper = await pepperOf(home);
