@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Context } from '@temporalio/activity';
 import picomatch from 'picomatch';
 import type { AppliedCandidate, ApplyCandidateInput, CommitRef, PullCodeInput } from '../domain/coding.ts';
 import type { CommandSpec } from '../domain/commands.ts';
@@ -14,9 +13,7 @@ import { failure, hasCode } from '../engine/failure.ts';
 import { candidateRef } from '../git/mirror.ts';
 import { changesBetween, vet } from '../git/vetting.ts';
 import { withHeartbeat } from './heartbeat.ts';
-
-/** A setup command may fail for the network's sake: it is tried this often before a person is asked. */
-const setupTries = 3;
+import { runSetup } from './setup.ts';
 
 /**
  * A clean worktree at the commit with its dependencies installed. What an earlier run left running is killed first.
@@ -34,13 +31,7 @@ export async function prepareWorktree(
     throw failure('TREE_MISMATCH', `the worktree is ${tree}${status === '' ? '' : ' and not clean'}, not ${at.tree}`);
   }
   if (setup === null) return { path, setup_ms: null };
-  const run = await processes.run({ ...setup, cwd: path, marker: holder, signal });
-  const log = await deps.artifacts.putFile(run.output_file, 'text/plain');
-  if (run.exit_code !== 0) {
-    const ended = run.timed_out ? 'its time limit' : `exit code ${run.exit_code}`;
-    throw failure('SETUP_FAILED', `${setup.argv.join(' ')} ended with ${ended}; output in artefact ${log.sha256}`, Context.current().info.attempt >= setupTries);
-  }
-  return { path, setup_ms: run.duration_ms };
+  return { path, setup_ms: await runSetup(deps, { setup, path, holder }, signal) };
 }
 
 export const workspaceActivities = (deps: ActivityDeps) => ({

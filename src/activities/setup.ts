@@ -1,0 +1,27 @@
+/** Installing a worktree's dependencies: the repository's setup command, run once the checkout is clean. */
+import { Context } from '@temporalio/activity';
+import type { CommandSpec } from '../domain/commands.ts';
+import { failure } from '../engine/failure.ts';
+import type { ActivityDeps } from './deps.ts';
+
+/** A setup command may fail for the network's sake: it is tried this often before a person is asked. */
+const setupTries = 3;
+
+/**
+ * Safe to repeat: the worktree was reset before.
+ * @param where `path` of the worktree; `holder` marks what runs in it
+ * @returns how long it took, in milliseconds
+ * @throws SETUP_FAILED naming the artefact with the command's output
+ */
+export async function runSetup(
+  deps: Pick<ActivityDeps, 'processes' | 'artifacts'>, where: { setup: CommandSpec; path: string; holder: string }, signal: AbortSignal,
+): Promise<number> {
+  const { setup, path, holder } = where;
+  const run = await deps.processes.run({ ...setup, cwd: path, marker: holder, signal });
+  const log = await deps.artifacts.putFile(run.output_file, 'text/plain');
+  if (run.exit_code !== 0) {
+    const ended = run.timed_out ? 'its time limit' : `exit code ${run.exit_code}`;
+    throw failure('SETUP_FAILED', `${setup.argv.join(' ')} ended with ${ended}; output in artefact ${log.sha256}`, Context.current().info.attempt >= setupTries);
+  }
+  return run.duration_ms;
+}
