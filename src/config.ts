@@ -22,6 +22,8 @@ const environmentSchema = z.object({
   /** Clients of the live stream, WebSockets and waiting polls together. */
   MISSION_CONTROL_STREAM_CONNECTIONS: wholeNumber(5_000),
   MISSION_CONTROL_STREAM_CONNECTIONS_PER_PRINCIPAL: wholeNumber(200),
+  /** How long a host may be away before its missions go on elsewhere. */
+  MISSION_CONTROL_HOST_GRACE_SECONDS: wholeNumber(60),
   MISSION_CONTROL_ALLOW_PLAIN_HTTP: z.enum(['yes', 'no']).default('no'),
   MISSION_CONTROL_MIGRATION_URL: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
@@ -47,6 +49,7 @@ export interface Config {
   readonly ledgerKey: string;
   readonly environment: string;
   readonly corsOrigins: readonly string[];
+  readonly hostGraceSeconds: number;
   readonly allowPlainHttp: boolean;
   readonly stream: { readonly connections: number; readonly connectionsPerPrincipal: number };
   readonly databaseUrl: string | undefined;
@@ -84,6 +87,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     ledgerKey: resolve(env.MISSION_CONTROL_LEDGER_KEY ?? join(home, 'keys', 'ledger.pem')),
     environment: env.MISSION_CONTROL_ENVIRONMENT,
     corsOrigins: Object.freeze(env.MISSION_CONTROL_CORS_ORIGINS),
+    hostGraceSeconds: env.MISSION_CONTROL_HOST_GRACE_SECONDS,
     allowPlainHttp: env.MISSION_CONTROL_ALLOW_PLAIN_HTTP === 'yes',
     stream: Object.freeze({ connections: env.MISSION_CONTROL_STREAM_CONNECTIONS, connectionsPerPrincipal: env.MISSION_CONTROL_STREAM_CONNECTIONS_PER_PRINCIPAL }),
     databaseUrl: env.DATABASE_URL,

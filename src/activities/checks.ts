@@ -102,7 +102,8 @@ function noted(line: string, tolerated: readonly string[], vanished: readonly st
 const labelled = (base: StoredTestRun): StoredTestRun['evidence'] =>
   base.evidence.map((item) => ({ ...item, kind: `base_${item.kind}`, summary: `base: ${item.summary}` }));
 
-function judgeStress(thresholds: readonly StressThreshold[], base: StoredTestRun, candidate: StoredTestRun): string[] {
+/** Why the figures do not do; empty when they do. */
+export function judgeStress(thresholds: readonly StressThreshold[], base: StoredTestRun, candidate: StoredTestRun): string[] {
   const reasons: string[] = [];
   if (candidate.exit_code !== 0) reasons.push(`the stress command ended with exit code ${candidate.exit_code}`);
   if (Object.keys(candidate.metrics).length === 0) reasons.push('the stress command reported no figures');

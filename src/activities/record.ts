@@ -3,14 +3,17 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@te
 import type { Approval } from '../domain/approval.ts';
 import { systemActor } from '../domain/actor.ts';
 import type { CapaSource } from '../domain/capa.ts';
-import { mergeQueueId, type LandingRequest } from '../domain/landing.ts';
+import type { LandingRequest, QueueEvent, QueueRow } from '../domain/landing.ts';
 import type { MissionStatus } from '../domain/mission.ts';
 import type { MissionRecord } from '../domain/record.ts';
 import { once } from '../store/effects.ts';
 import { saveApproval } from '../store/approvals.ts';
 import { openCapa } from '../store/capas.ts';
 import { applyRecord, dependenciesOf, runningDependents, unstartedMissions } from '../store/missions.ts';
+import { saveQueue } from '../store/merge-queues.ts';
+import { hostAlive } from '../store/presence.ts';
 import { saveReport } from '../store/tracked.ts';
+import { mergeQueueStart } from '../engine/merge-queue.ts';
 import { startMission } from '../engine/start-mission.ts';
 import { tellCapa } from '../engine/tell-capa.ts';
 import { tellUntold } from './capa.ts';
@@ -27,10 +30,20 @@ export interface CapaRequest {
   evidence: string[];
 }
 
-export const recordActivities = ({ database, temporal, hostQueue, logger }: ActivityDeps) => ({
+export const recordActivities = ({ config, database, temporal, hostQueue, logger }: ActivityDeps) => ({
   /** The queue of the host that takes a mission's checkout: the one whose worker runs this. */
   async chooseHost(): Promise<string> {
     return hostQueue;
+  },
+
+  /** Whether anybody takes a host's work now, and how long it may be away before its missions go on elsewhere. */
+  async hostState(queue: string): Promise<{ alive: boolean; grace_seconds: number }> {
+    return { alive: await hostAlive(database.query, queue), grace_seconds: config.hostGraceSeconds };
+  },
+
+  /** What people see of a merge queue. */
+  async writeQueue(input: { row: QueueRow; event: QueueEvent | null }): Promise<void> {
+    await saveQueue(database, input);
   },
 
   /** State, stages, approval, report and events of one step, in one transaction. */
@@ -72,10 +85,7 @@ export const recordActivities = ({ database, temporal, hostQueue, logger }: Acti
   /** Hands a landing to its queue, starting the queue if it sleeps. A repeat is recognised by `request_id`. */
   async queueLanding(request: LandingRequest): Promise<void> {
     await temporal.workflow.signalWithStart('mergeQueue', {
-      workflowId: mergeQueueId(request.repository_id, request.target_branch),
-      taskQueue: 'mission-control',
-      workflowTaskTimeout: '3s',
-      args: [{ repository_id: request.repository_id, target_branch: request.target_branch, waiting: [], done: [] }],
+      ...mergeQueueStart(request.repository_id, request.target_branch),
       signal: 'enqueueLanding',
       signalArgs: [request],
     });

@@ -3,14 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import picomatch from 'picomatch';
-import type { AppliedCandidate, ApplyCandidateInput, CommitRef, PullCodeInput } from '../domain/coding.ts';
+import type { AdoptMissionInput, AppliedCandidate, ApplyCandidateInput, CommitRef, PullCodeInput } from '../domain/coding.ts';
 import type { CommandSpec } from '../domain/commands.ts';
 import type { EvidenceRef, StageOutcome } from '../domain/stages.ts';
-import { evidence } from '../store/artifacts.ts';
+import { evidence, type StoredArtifact } from '../store/artifacts.ts';
 import { findRepository } from '../store/repositories.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failure, hasCode } from '../engine/failure.ts';
 import { candidateRef } from '../git/mirror.ts';
+import { patchIdOf } from '../git/patch-id.ts';
 import { changesBetween, vet } from '../git/vetting.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { runSetup } from './setup.ts';
@@ -58,6 +59,11 @@ export const workspaceActivities = (deps: ActivityDeps) => ({
     return withHeartbeat(() => applyCandidate(deps, input));
   },
 
+  /** What a mission stands on, in this host's mirror: its own host is gone. Safe to repeat. */
+  async adoptMission(input: AdoptMissionInput): Promise<void> {
+    return withHeartbeat((signal) => adoptMission(deps, input, signal));
+  },
+
   /** Frees the mission's worktree and kills what still runs in it. */
   async releaseWorkspace(input: { mission_id: string; repository_id: string }): Promise<void> {
     await deps.processes.sweep(input.mission_id);
@@ -84,16 +90,42 @@ async function applyCandidate(deps: ActivityDeps, input: ApplyCandidateInput): P
   const commit = await git.text(['commit-tree', tree.tree, '-p', input.base.commit, '-F', '-'],
     { gitDir, env: dates, input: input.message });
   await git.run(['update-ref', candidateRef(input.mission_id, input.number), commit], { gitDir });
-  const patchId = await patchIdOf(deps, gitDir, input.base.commit, commit);
+  const patchId = await patchIdOf(git, gitDir, input.base.commit, commit);
   const files = vetting.changes.map((change) => change.path);
   const isProtected = picomatch(input.protected_paths, { dot: true });
   const touched = input.protected_paths.length === 0 ? [] : files.filter((file) => isProtected(file));
+  const bundle = await bundleOf(deps, gitDir, candidateRef(input.mission_id, input.number), input.base.commit);
   const record = await artifacts.putJson({ commit, tree: tree.tree, patch_id: patchId, files, touched_protected_paths: touched });
   return {
     outcome: 'passed', reason: null,
-    evidence: [...tree.evidence, evidence('candidate', record, `commit ${commit.slice(0, 12)}, ${files.length} files`)],
-    candidate: { commit, tree: tree.tree, patch_id: patchId, files, touched_protected_paths: touched },
+    evidence: [
+      ...tree.evidence, evidence('candidate', record, `commit ${commit.slice(0, 12)}, ${files.length} files`),
+      evidence('bundle', bundle, `commit ${commit.slice(0, 12)} as a git bundle on the base`),
+    ],
+    candidate: { commit, tree: tree.tree, patch_id: patchId, files, touched_protected_paths: touched, bundle: bundle.sha256 },
   };
+}
+
+/** The candidate outside of any one host's mirror: nothing of it is lost with a host, and its ref may be tidied away. */
+async function bundleOf({ git, artifacts }: ActivityDeps, gitDir: string, ref: string, base: string): Promise<StoredArtifact> {
+  const { stdout } = await git.run(['bundle', 'create', '--quiet', '-', ref, `^${base}`], { gitDir });
+  return artifacts.put(stdout, 'application/x-git-bundle');
+}
+
+async function adoptMission(deps: ActivityDeps, { mission_id, repository_id, target_branch, base, candidate }: AdoptMissionInput, signal: AbortSignal): Promise<void> {
+  const { git, mirrors, artifacts, database } = deps;
+  const repository = await findRepository(database, repository_id);
+  if (repository === undefined) throw failure('REPOSITORY_UNREACHABLE', `no repository ${repository_id}`);
+  await mirrors.fetchTip(repository, target_branch, signal);
+  await mirrors.fetchCommit(repository, base.commit);
+  if (candidate === null) return;
+  const gitDir = mirrors.pathOf(repository_id);
+  const path = artifacts.pathOf(candidate.bundle);
+  await artifacts.read(candidate.bundle).catch(() => {
+    throw failure('ARTIFACT_MISSING', `the candidate's bundle ${candidate.bundle} is not in the artefact store: hosts must share it`);
+  });
+  await git.run(['bundle', 'unbundle', path], { gitDir });
+  await git.run(['update-ref', candidateRef(mission_id, candidate.number), candidate.commit], { gitDir });
 }
 
 type Applied = { tree: string } | { problem: string };
@@ -166,13 +198,6 @@ async function applyToTree({ config, git }: ActivityDeps, gitDir: string, base: 
   } finally {
     await Promise.all([indexFile, `${indexFile}.lock`].map((path) => rm(path, { force: true })));
   }
-}
-
-/** A digest of what a change does, the same on another base as long as it does the same. */
-export async function patchIdOf({ git }: Pick<ActivityDeps, 'git'>, gitDir: string, from: string, to: string): Promise<string> {
-  const diff = await git.run(['diff-tree', '-p', '--full-index', '--no-ext-diff', '--no-textconv', '--binary', from, to], { gitDir });
-  const text = await git.text(['patch-id', '--stable'], { gitDir, input: diff.stdout });
-  return text.split(' ')[0] ?? '';
 }
 
 export const changedFiles = async ({ git }: Pick<ActivityDeps, 'git'>, gitDir: string, from: string, to: string): Promise<string[]> =>

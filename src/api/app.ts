@@ -27,6 +27,7 @@ import { batchRoutes } from './routes/batch.ts';
 import { missionRoutes } from './routes/missions.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { observationRoutes } from './routes/observation.ts';
+import { queueRoutes } from './routes/queues.ts';
 import { registryRoutes } from './routes/registry.ts';
 import { healingRoutes } from './routes/healing.ts';
 import { sessionRoutes } from './routes/session.ts';
@@ -110,6 +111,7 @@ export async function buildApp(parts: Omit<ApiDeps, 'stream'>): Promise<FastifyI
     await scope.register(observationRoutes(deps));
     await scope.register(approvalRoutes(deps));
     await scope.register(registryRoutes(deps));
+    await scope.register(queueRoutes(deps));
     await scope.register(capaRoutes(deps));
     await scope.register(metricRoutes(deps));
     await scope.register(governanceRoutes(deps));

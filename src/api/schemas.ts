@@ -9,7 +9,7 @@ import { waitingKinds } from '../domain/waiting.ts';
 import { problemSchema } from './problem.ts';
 
 const time = z.iso.datetime();
-const nullable = <T extends z.ZodType>(schema: T) => schema.nullable();
+export const nullable = <T extends z.ZodType>(schema: T) => schema.nullable();
 
 export const idText = text(100);
 export const missionIdParams = z.strictObject({ mission_id: idText });

@@ -37,6 +37,7 @@ export const permissions = {
   'template:write': ['operator', 'admin'],
   'artifact:write': ['operator', 'admin', 'agent'],
   'queue:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
+  'queue:steer': ['operator', 'admin'],
   'policy:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'trust:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'approval:read': ['viewer', 'operator', 'approver', 'admin'],

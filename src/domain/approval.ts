@@ -48,7 +48,7 @@ export interface DecideInput {
 }
 
 export const refusals = [
-  'SELF_APPROVAL', 'APPROVAL_STALE', 'APPROVAL_DECIDED', 'MISSION_NOT_WAITING', 'MISSION_ENDED', 'MESSAGE_EXPIRED',
+  'SELF_APPROVAL', 'APPROVAL_STALE', 'APPROVAL_DECIDED', 'MISSION_NOT_WAITING', 'MISSION_ENDED', 'MESSAGE_EXPIRED', 'QUEUE_NOT_FROZEN',
 ] as const;
 export type Refusal = (typeof refusals)[number];
 

@@ -48,7 +48,21 @@ export interface ApplyCandidateInput extends Work {
 
 export interface AppliedCandidate extends StageOutcome {
   /** Null when the patch was refused or does not apply. */
-  candidate: (CommitRef & { patch_id: string; files: string[]; touched_protected_paths: string[] }) | null;
+  candidate: (CommitRef & {
+    patch_id: string;
+    files: string[];
+    touched_protected_paths: string[];
+    /** Artefact with the commit as a bundle on the base: what another host, or another day, needs of it. Absent in older histories. */
+    bundle?: string;
+  }) | null;
+}
+
+export interface AdoptMissionInput {
+  mission_id: string;
+  repository_id: string;
+  target_branch: string;
+  base: CommitRef;
+  candidate: { number: number; commit: string; bundle: string } | null;
 }
 
 export interface RunTestsInput extends Work {

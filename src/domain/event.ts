@@ -4,10 +4,10 @@ import type { Actor } from './actor.ts';
 export const eventTypes = [
   'mission.created', 'mission.execute_requested', 'mission.started', 'mission.status_changed', 'mission.waiting',
   'mission.wait_ended', 'mission.paused', 'mission.resumed', 'mission.abort_requested', 'mission.retried',
-  'mission.progress', 'mission.stalled', 'template.added', 'template.removed',
+  'mission.progress', 'mission.stalled', 'mission.moved', 'template.added', 'template.removed',
   'stage.started', 'stage.ended', 'tests.passed',
   'approval.requested', 'approval.decided', 'approval.automatic', 'approval.expired', 'approval.carried',
-  'merge.landed', 'merge.reverted', 'merge.refused', 'merge.violation', 'queue.frozen',
+  'merge.landed', 'merge.reverted', 'merge.refused', 'merge.violation', 'queue.frozen', 'queue.unfrozen',
   'observation.decided', 'observation.ended', 'observation.confounded', 'observation.detector_blind',
   'budget.warning', 'budget.exhausted', 'control.stopped',
   'finding.opened', 'finding.state_changed', 'finding.recurred', 'finding.resolved', 'silence.added', 'silence.removed',

@@ -1,8 +1,9 @@
 /** What the merge queue is asked, and what it answers. */
+import type { Actor } from './actor.ts';
 import type { EvidenceRef } from './stages.ts';
 import type { Severity } from './mission.ts';
 import type { CommitRef } from './coding.ts';
-import type { CommandSpec } from './commands.ts';
+import type { CommandSpec, StressThreshold } from './commands.ts';
 
 export interface LandingRequest {
   kind: 'land' | 'revert';
@@ -23,12 +24,20 @@ export interface LandingRequest {
   must_pass_tests: string[];
   setup_command: CommandSpec | null;
   test_command: CommandSpec;
+  /** Run on a merged tree too where policy says so; absent from what was asked before there was such a rule. */
+  stress?: { command: CommandSpec; thresholds: StressThreshold[] } | null;
   /** RFC 3339; commits carry it, so a repeat builds the same commit. */
   commit_time: string;
   message: string;
   /** Makes a retried stage a new request and a repeated signal the same one. */
   request_id: string;
 }
+
+/** A commit that a landing meets on the branch; null: no mission of ours landed it. */
+export interface LandedNeighbour { commit: string; mission_id: string | null }
+
+/** The tip that was built on, and where the branch was when it should land. */
+export interface TipMove { from: string; to: string | null }
 
 export type LandingResult =
   | {
@@ -38,12 +47,44 @@ export type LandingResult =
       carried: boolean; tested: boolean; evidence: EvidenceRef[];
     }
   | { kind: 'already_reverted'; request_id: string }
-  | { kind: 'conflict'; request_id: string; paths: string[] }
-  | { kind: 'tests_failed'; request_id: string; reasons: string[]; evidence: EvidenceRef[] }
-  | { kind: 'approval_void'; request_id: string; tree: string }
-  | { kind: 'blocked'; request_id: string; reason: string }
-  | { kind: 'base_moved'; request_id: string; tries: number }
+  | { kind: 'conflict'; request_id: string; paths: string[]; neighbours?: LandedNeighbour[] }
+  | { kind: 'tests_failed'; request_id: string; reasons: string[]; evidence: EvidenceRef[]; neighbours?: LandedNeighbour[] }
+  /** The merged tree is not what was approved, and the approval does not carry over; it passed the tests. */
+  | { kind: 'approval_void'; request_id: string; tree: string; commit?: string; patch_id?: string; tested?: boolean; evidence?: EvidenceRef[] }
+  | { kind: 'blocked'; request_id: string; reason: string; host_away?: boolean }
+  | { kind: 'base_moved'; request_id: string; tries: number; moves?: TipMove[] }
   | { kind: 'violation'; request_id: string; reason: string };
+
+/** The task queue of a host on which only landings are done. */
+export const landingQueueOf = (hostQueue: string): string => `${hostQueue}:landing`;
+
+/** Why nothing but reverts lands on a branch. */
+export interface QueueFreeze {
+  code: 'violation' | 'revert_conflict' | 'operator';
+  reason: string;
+  /** Who froze it: a principal, or the queue itself. */
+  by: string;
+  /** RFC 3339. */
+  since: string;
+  /** The mission it is about, if any. */
+  mission_id: string | null;
+}
+
+/** What people see of a queue: a row, replaced as it changes. */
+export interface QueueRow {
+  repository_id: string;
+  target_branch: string;
+  current: { mission_id: string; kind: LandingRequest['kind']; since: string } | null;
+  frozen: QueueFreeze | null;
+}
+
+export interface QueueEvent {
+  type: 'queue.frozen' | 'queue.unfrozen';
+  actor: Actor;
+  mission_id: string | null;
+  payload: Record<string, unknown>;
+  key: string;
+}
 
 export const mergeQueueId = (repositoryId: string, branch: string): string => `merge-queue:${repositoryId}:${branch}`;
 

@@ -18,7 +18,11 @@ export interface Policy {
   };
   protected_paths: string[];
   scan: { block_at: ScanLevel };
-  landing: { carry_approval: boolean };
+  landing: {
+    carry_approval: boolean;
+    /** Whether a merged tree that needs tests is stressed too. */
+    stress_merged_tree?: boolean | undefined;
+  };
   observation: { allow_unobserved: boolean };
   egress: EgressPolicy;
   healing: {

@@ -26,6 +26,8 @@ export interface Mirrors {
   fetchTip(repository: RepositoryRef, branch: string, signal?: AbortSignal): Promise<Tip>;
   /** Fetches one commit by its full id. @returns the id */
   fetchCommit(repository: RepositoryRef, commit: string): Promise<string>;
+  /** The id that the origin says its branch is at, or null when it has no such branch. Nothing is fetched. */
+  originTip(repository: RepositoryRef, branch: string, signal?: AbortSignal): Promise<string | null>;
   defaultBranch(origin: string): Promise<string>;
   hasBranch(origin: string, branch: string): Promise<boolean>;
   /** Resolves to ids first: a name that looks like an option never reaches another command. */
@@ -112,13 +114,17 @@ export function createMirrors(git: Git, folder: string): Mirrors {
       if (match === null) throw failure('BRANCH_UNKNOWN', 'the repository has no default branch; name target_branch');
       return match[1]!;
     },
+    async originTip(repository, branch, signal) {
+      const said = await lsRemote([], repository.origin, `refs/heads/${branch}`, signal);
+      return said.split('\n').find((line) => line.endsWith(`\trefs/heads/${branch}`))?.split('\t')[0] ?? null;
+    },
     async hasBranch(origin, branch) {
       return (await lsRemote([], origin, `refs/heads/${branch}`)).trim() !== '';
     },
   };
 
-  async function lsRemote(flags: readonly string[], origin: string, ref: string): Promise<string> {
-    const { stdout, code, stderr } = await git.run(['ls-remote', ...flags, '--end-of-options', origin, ref], { okCodes: [1, 128] });
+  async function lsRemote(flags: readonly string[], origin: string, ref: string, signal?: AbortSignal): Promise<string> {
+    const { stdout, code, stderr } = await git.run(['ls-remote', ...flags, '--end-of-options', origin, ref], { okCodes: [1, 128], ...(signal ? { signal } : {}) });
     if (code !== 0) throw fetchFailure(origin, ref, stderr);
     return stdout.toString('utf8');
   }

@@ -118,6 +118,13 @@ export async function countByStatus(query: Query): Promise<Record<string, number
   return Object.fromEntries(rows.map((row) => [row.status, row.count]));
 }
 
+/** Which missions put these commits on their branches. */
+export async function missionsThatLanded(query: Query, commits: readonly string[]): Promise<Map<string, string>> {
+  const rows = await query<{ landed_commit: string; mission_id: string }>(
+    'SELECT landed_commit, mission_id FROM missions WHERE landed_commit = ANY($1)', [commits]);
+  return new Map(rows.map((row) => [row.landed_commit, row.mission_id]));
+}
+
 /** Missions that this one waits for, with their status. */
 export async function dependenciesOf(query: Query, id: string): Promise<{ mission_id: string; status: MissionStatus }[]> {
   return query<{ mission_id: string; status: MissionStatus }>(

@@ -8,6 +8,7 @@ import { createWorktrees } from '../git/worktrees.ts';
 import { createProcessRunner } from '../activities/process/runner.ts';
 import type { Config } from '../config.ts';
 import { connectionOptions, createClient, taskQueue, workspaceQueue } from '../engine/client.ts';
+import { landingQueueOf } from '../domain/landing.ts';
 import { hostIdOf } from '../home.ts';
 import type { Logger } from '../log.ts';
 import { createArtifacts } from '../store/artifacts.ts';
@@ -26,6 +27,8 @@ export interface RunningWorker {
 
 /** How many commands of repositories run at once on this host. */
 const concurrentWorkspaceActivities = 4;
+/** How many branches are landed on at once. */
+const concurrentLandings = 4;
 
 export async function startWorker(
   config: Config, databaseUrl: string, workflowBundle: WorkerOptions['workflowBundle'], logger: Logger,
@@ -63,12 +66,13 @@ export async function startWorker(
       activityTaskPollerBehavior: { type: 'autoscaling' },
     }),
     Worker.create({ ...common, taskQueue: hostQueue, maxConcurrentActivityTaskExecutions: concurrentWorkspaceActivities }),
+    Worker.create({ ...common, taskQueue: landingQueueOf(hostQueue), maxConcurrentActivityTaskExecutions: concurrentLandings }),
   ]);
   await ensureSchedule(temporal, 'reconcile-missions', 'reconcileMissions', '30s');
   await ensureSchedule(temporal, 'reconcile-watches', 'reconcileWatches', '30s');
   await ensureSchedule(temporal, 'dispatch-notifications', 'dispatchNotifications', '5s');
   await ensureSchedule(temporal, 'maintain-metrics', 'maintainMetrics', '1h', '1h');
-  const presence = announceWorker(databaseUrl, logger);
+  const presence = announceWorker(databaseUrl, hostQueue, logger);
   const ledger = await startLedger(config, databaseUrl, git, logger);
 
   const stop = (): void => {

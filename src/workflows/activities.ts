@@ -1,7 +1,8 @@
 /** Every proxy with its timeouts and retries, side by side. */
-import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, ActivityFailure, proxyActivities, proxyLocalActivities, TimeoutFailure, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { permanentFailures } from '../domain/failure.ts';
+import { landingQueueOf } from '../domain/landing.ts';
 
 /** Short keyed database writes. They go on until the database is back: nothing may be decided that is not recorded. */
 export const record = proxyLocalActivities<Activities>({
@@ -21,8 +22,7 @@ export const main = proxyActivities<Activities>({
  * heartbeat (one every 0.5 s) notices a host that is gone. Its timeout is long enough for a machine that the tests
  * themselves keep busy. A failure that repeats ten times parks the mission for a person.
  */
-export const onHost = (taskQueue: string): Activities => proxyActivities<Activities>({
-  taskQueue,
+const onDisk: ActivityOptions = {
   startToCloseTimeout: '24h',
   heartbeatTimeout: '10s',
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -30,7 +30,33 @@ export const onHost = (taskQueue: string): Activities => proxyActivities<Activit
     initialInterval: '100ms', maximumInterval: '5s', backoffCoefficient: 2, maximumAttempts: 10,
     nonRetryableErrorTypes: [...permanentFailures],
   },
-});
+};
+
+export const onHost = (hostQueue: string): Activities =>
+  waitingForTurn(hostQueue, proxyActivities<Activities>({ ...onDisk, taskQueue: hostQueue, scheduleToStartTimeout: '30s' }));
+
+/** What the merge queues do on a host: on a queue of its own, so that no landing waits behind the tests of other missions. */
+export const landingOn = (hostQueue: string): Activities =>
+  waitingForTurn(hostQueue, proxyActivities<Activities>({ ...onDisk, taskQueue: landingQueueOf(hostQueue), scheduleToStartTimeout: '15s' }));
+
+/** Whether an activity was never begun in time: nobody takes work from that queue. */
+export const neverStarted = (error: unknown): boolean =>
+  error instanceof ActivityFailure && error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'SCHEDULE_TO_START';
+
+/** An activity that did not begin in time waits on while its host is there, and fails when it is gone. */
+function waitingForTurn(hostQueue: string, activities: Activities): Activities {
+  return new Proxy(activities, {
+    get: (target, name: keyof Activities) => async (...args: unknown[]) => {
+      for (;;) {
+        try {
+          return await (target[name] as (...given: unknown[]) => Promise<unknown>)(...args);
+        } catch (error) {
+          if (!neverStarted(error) || !(await record.hostState(hostQueue)).alive) throw error;
+        }
+      }
+    },
+  });
+}
 
 /**
  * A playbook's question about the world: tried a few times, for a probe that cannot look is a reason not to act.

@@ -2,7 +2,7 @@
  * A coding mission: from symptoms to a proved landing. Stages run top to bottom; every one is durable.
  * What a stage does is an activity's business, how it is run and recorded is `openMission`'s; this is the story.
  */
-import { allHandlersFinished, CancellationScope, condition } from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, patched } from '@temporalio/workflow';
 import type { CapaSource } from '../domain/capa.ts';
 import type { FrozenContext } from '../domain/coding.ts';
 import type { LandingResult } from '../domain/landing.ts';
@@ -13,6 +13,7 @@ import { main, onHost, record } from './activities.ts';
 import { openApprovalGate, type ApprovalGate } from './approval-gate.ts';
 import { openDependencies } from './dependencies.ts';
 import { endOf, escalate, finish, release, type MissionEnd } from './end.ts';
+import { openHost, type MissionHost } from './host.ts';
 import { commitMessage, landingBase, landingOutcome, openLanding, type Landing } from './landing.ts';
 import { openMission, type Mission } from './mission.ts';
 import { openObservation, type Landed, type Observation, type Observed } from './observing.ts';
@@ -24,18 +25,20 @@ export async function codingMission({ package: pack }: CodingMissionInput): Prom
   const mission = openMission(pack);
   const ways = { approvals: openApprovalGate(mission), landing: openLanding(mission), observation: openObservation(mission, () => pack.acceptance_criteria.observation_window) };
   const dependencies = openDependencies(mission);
-  let host: string | null = null;
+  let host: MissionHost | null = null;
   let end: MissionEnd;
   try {
     mission.change({ status: 'in_progress', started_at: new Date().toISOString() });
     mission.note('mission.started', {});
     await dependencies.resolved();
-    host = await record.chooseHost();
+    host = openHost(mission, await record.chooseHost());
+    const chosen = host;
+    mission.whenHostAway(() => chosen.recover());
     end = await run(mission, ways, host);
   } catch (error) {
     end = await endOf(mission, error);
   }
-  const hostQueue = host;
+  const hostQueue = host?.queue() ?? null;
   await CancellationScope.nonCancellable(async () => {
     ways.approvals.close();
     await finish(mission, end);
@@ -50,49 +53,64 @@ export async function codingMission({ package: pack }: CodingMissionInput): Prom
 /** The ways a mission deals with people and with the queue; each registers its message handlers when it is opened. */
 interface Ways { approvals: ApprovalGate; landing: Landing; observation: Observation }
 
-async function run(mission: Mission, ways: Ways, host: string): Promise<MissionEnd> {
+async function run(mission: Mission, ways: Ways, host: MissionHost): Promise<MissionEnd> {
   const pack = mission.package;
-  const { workspace, acceptance_criteria: criteria } = pack;
-  const work = (attempt: number) => ({ mission_id: pack.mission_id, attempt, repository_id: workspace.repository_id });
-
-  const context = await mission.stage('fetch_context', (attempt) => onHost(host).fetchContext({
-    ...work(attempt), target_branch: workspace.target_branch, expected: pack.context,
-    metric_ids: criteria.metric_targets.map((target) => target.metric_id),
-  }));
+  const context = await fetchBase(mission, host);
   mission.setContext(context.context);
-  await mission.stage('pull_code', (attempt) => onHost(host).pullCode({
-    ...work(attempt), base: context.base, setup: context.settings.commands.setup ?? null,
-  }));
 
-  const proving = openProving(mission, host, context);
-  let proven: Proven;
-  for (;;) {
+  const proving = openProving(mission, host, context, () => fetchBase(mission, host));
+  let landed: (Landed & { context: FrozenContext }) | undefined;
+  while (landed === undefined) {
     const found = await proving.next();
     if (typeof found === 'string') return escalate(mission, 'escalation', found);
     if (pack.trust_requirements.memory_write_scope !== 'persist') {
       return reportOnly(mission, pack.trust_requirements.memory_write_scope);
     }
-    const ruling = await approve(mission, ways.approvals, context, found);
-    if (ruling.kind === 'ended') return ruling.end;
-    proven = found;
-    if (ruling.kind === 'approved') break;
-    proving.sentBack(ruling.reason);
+    let proven: Proven | undefined = found;
+    while (proven !== undefined && landed === undefined) {
+      const ruling = await approve(mission, ways.approvals, proven);
+      if (ruling.kind === 'ended') return ruling.end;
+      const merged: Merged = ruling.kind === 'approved' ? await mergeProven(mission, ways.landing, host, proven) : ruling;
+      proven = undefined;
+      switch (merged.kind) {
+        case 'landed': landed = { ...merged, context: found.context }; break;
+        case 'refused': return escalate(mission, merged.source, merged.reason);
+        // The merged tree is another one than was approved: people are asked again, about that tree.
+        case 'approve_again': proven = merged.proven; break;
+        case 'sent_back':
+          proving.sentBack(merged.reason);
+          if (merged.rebase === true) proving.rebase();
+      }
+    }
   }
 
-  const landed = await mergeProven(mission, ways.landing, host, context, proven);
-  if (!('commit' in landed)) return escalate(mission, landed.source, landed.reason);
-
   const observed = await observe(mission, ways.observation, landed);
-  return settle(mission, ways, host, context, landed, observed);
+  return settle(mission, ways, host, landed.context, landed, observed);
 }
 
-type Ruling = { kind: 'approved' } | { kind: 'sent_back'; reason: string } | { kind: 'ended'; end: MissionEnd };
+/** Stages 1 and 2: the target's tip, frozen, and a worktree at it. */
+async function fetchBase(mission: Mission, host: MissionHost): Promise<FrozenContext> {
+  const { mission_id, workspace, acceptance_criteria: criteria, context: expected } = mission.package;
+  const { repository_id, target_branch } = workspace;
+  const context = await mission.stage('fetch_context', (attempt) => onHost(host.queue()).fetchContext({
+    mission_id, attempt, repository_id, target_branch, expected, metric_ids: criteria.metric_targets.map((target) => target.metric_id),
+  }));
+  host.standOn(context.base, null);
+  await mission.stage('pull_code', (attempt) => onHost(host.queue()).pullCode({
+    mission_id, attempt, repository_id, base: context.base, setup: context.settings.commands.setup ?? null,
+  }));
+  return context;
+}
+
+type SentBack = { kind: 'sent_back'; reason: string; rebase?: boolean };
+type Ruling = { kind: 'approved' } | SentBack | { kind: 'ended'; end: MissionEnd };
 
 /** Stage 8. */
 async function approve(
-  mission: Mission, approvals: ApprovalGate, context: FrozenContext, proven: Proven,
+  mission: Mission, approvals: ApprovalGate, proven: Proven,
 ): Promise<Ruling> {
   const pack = mission.package;
+  const { context } = proven;
   const ruling = ruleOnApproval(context.policy, {
     severity: pack.severity, requested: pack.trust_requirements.requires_governance_approval,
     touched_protected_paths: proven.touched_protected_paths, vanished_tests: proven.vanished,
@@ -100,7 +118,7 @@ async function approve(
   let result: Ruling = { kind: 'approved' };
   await mission.stage('governance_approval', async (attempt) => {
     const digests = await record.digestForApproval({
-      mission_id: pack.mission_id, git_tree: proven.candidate.tree, patch_id: proven.candidate.patch_id,
+      mission_id: pack.mission_id, git_tree: proven.approved_tree, patch_id: proven.approved_patch_id,
       policy_digest: context.policy_digest, evidence: evidenceForApproval(mission),
     });
     if (ruling.required === 0) {
@@ -128,32 +146,45 @@ async function approve(
   return result;
 }
 
-/** Stage 9. The landed commit, or why there is none. */
+type Merged =
+  | ({ kind: 'landed' } & Landed)
+  | { kind: 'approve_again'; proven: Proven }
+  | SentBack
+  | { kind: 'refused'; source: CapaSource; reason: string };
+
+/** Stage 9. The landed commit, or what has to happen first, or why there is none. */
 async function mergeProven(
-  mission: Mission, landing: Landing, host: string, context: FrozenContext, proven: Proven,
-): Promise<Landed | { source: CapaSource; reason: string }> {
+  mission: Mission, landing: Landing, host: MissionHost, proven: Proven,
+): Promise<Merged> {
   const pack = mission.package;
+  const { candidate, context } = proven;
   let result: Exclude<LandingResult, { kind: 'blocked' }> | undefined;
   await mission.stage('merge_changes', async (attempt) => {
-    result = await landing.land({
-      ...landingBase(pack, host, context), kind: 'land', head: proven.candidate.commit, base: context.base.commit,
-      tested_trees: [proven.candidate.tree], approved_tree: proven.candidate.tree, patch_id: proven.candidate.patch_id,
+    result = await landing.land(host, {
+      ...landingBase(pack, context), kind: 'land', head: candidate.commit, base: context.base.commit,
+      tested_trees: [...new Set([candidate.tree, proven.approved_tree])], approved_tree: proven.approved_tree, patch_id: proven.approved_patch_id,
       message: commitMessage(pack, `Land ${pack.mission_id}`),
     }, `${pack.mission_id}:land:${attempt}`);
     return landingOutcome(result);
   });
-  if (result?.kind === 'landed') {
-    mission.change({ status: 'observing', landed_commit: result.commit, landed_tree: result.tree });
-    if (result.tested) mission.note('tests.passed', { tree: result.tree, commit: result.commit });
-    if (result.carried) mission.note('approval.carried', { from_tree: proven.candidate.tree, to_tree: result.tree });
+  const ended = result!;
+  if (ended.kind === 'landed') {
+    mission.change({ status: 'observing', landed_commit: ended.commit, landed_tree: ended.tree });
+    if (ended.tested) mission.note('tests.passed', { tree: ended.tree, commit: ended.commit });
+    if (ended.carried) mission.note('approval.carried', { from_tree: proven.approved_tree, to_tree: ended.tree });
     mission.note('merge.landed', {
-      commit: result.commit, tree: result.tree, parents: result.parents, carried: result.carried, tested_again: result.tested,
+      commit: ended.commit, tree: ended.tree, parents: ended.parents, carried: ended.carried, tested_again: ended.tested,
     });
-    return result;
+    return ended;
   }
-  const reason = landingOutcome(result!).reason ?? 'not landed';
-  mission.note('merge.refused', { reason });
-  return { source: result!.kind === 'violation' ? 'landing_violation' : 'escalation', reason: `merge_changes: ${reason}` };
+  const reason = `merge_changes: ${landingOutcome(ended).reason ?? 'not landed'}`;
+  mission.note('merge.refused', { reason: reason.replace('merge_changes: ', '') });
+  if (ended.kind === 'approval_void' && ended.patch_id !== undefined && patched('approval-is-asked-again')) {
+    if (ended.tested === true) mission.note('tests.passed', { tree: ended.tree, commit: ended.commit });
+    return { kind: 'approve_again', proven: { ...proven, approved_tree: ended.tree, approved_patch_id: ended.patch_id } };
+  }
+  if ((ended.kind === 'conflict' || ended.kind === 'tests_failed') && patched('conflicts-come-back')) return { kind: 'sent_back', reason, rebase: true };
+  return { kind: 'refused', source: ended.kind === 'violation' ? 'landing_violation' : 'escalation', reason };
 }
 
 /** Stage 10. */
@@ -169,7 +200,7 @@ async function observe(mission: Mission, observation: Observation, landed: Lande
 
 /** Stage 11. Only PASSED resolves; what could not be judged is held for a person, then treated as the window says. */
 async function settle(
-  mission: Mission, ways: Ways, host: string, context: FrozenContext, landed: Landed, observed: Observed,
+  mission: Mission, ways: Ways, host: MissionHost, context: FrozenContext, landed: Landed, observed: Observed,
 ): Promise<MissionEnd> {
   const pack = mission.package;
   const spec = pack.acceptance_criteria.observation_window;
@@ -189,8 +220,8 @@ async function settle(
       end = { status: 'resolved', outcome: 'landed', reason };
       return { outcome: 'passed', reason, evidence };
     }
-    const reverted = await ways.landing.land({
-      ...landingBase(pack, host, context), kind: 'revert', head: landed.commit, base: landed.commit,
+    const reverted = await ways.landing.land(host, {
+      ...landingBase(pack, context), kind: 'revert', head: landed.commit, base: landed.commit,
       tested_trees: [landed.onto.tree], approved_tree: landed.onto.tree, patch_id: '',
       message: commitMessage(pack, `Revert ${pack.mission_id}`, `This reverts commit ${landed.commit}: ${reason}`),
     }, `${pack.mission_id}:revert:${attempt}`);
@@ -215,7 +246,7 @@ function reportOnly(mission: Mission, scope: string): MissionEnd {
 
 const beforeApproval: readonly StageName[] = codingStages.slice(0, codingStages.indexOf('governance_approval'));
 
-/** What an approver is shown: everything found before the approval, every attempt of it. */
+/** What an approver is shown: everything found before the approval, every attempt of it, and the tests of a merged tree. */
 const evidenceForApproval = (mission: Mission): EvidenceRef[] => mission.stages
-  .filter((stage) => beforeApproval.includes(stage.name))
+  .filter((stage) => beforeApproval.includes(stage.name) || stage.name === 'merge_changes')
   .flatMap((stage) => stage.evidence);

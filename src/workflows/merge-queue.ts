@@ -1,12 +1,15 @@
 /**
  * The merge queue of one branch: landings one after the other, reverts first, then severity, then arrival.
- * It ends when nothing waits; the next landing's signal starts it again, so its history stays short.
+ * It ends when nothing waits and nothing is frozen; the next landing's signal starts it again, so its history stays short.
  */
-import { ActivityFailure, continueAsNew, defineQuery, getExternalWorkflowHandle, log, patched, setHandler, workflowInfo } from '@temporalio/workflow';
-import { nextInQueue, type LandingRequest, type LandingResult } from '../domain/landing.ts';
+import { allHandlersFinished, condition, continueAsNew, getExternalWorkflowHandle, log, patched, setHandler, workflowInfo } from '@temporalio/workflow';
+import { actorOf, systemActor } from '../domain/actor.ts';
+import { nextInQueue, type LandingRequest, type LandingResult, type QueueFreeze } from '../domain/landing.ts';
 import { severityRank } from '../domain/mission.ts';
-import { onHost } from './activities.ts';
+import { openLandingDesk } from './landing-desk.ts';
 import * as messages from './messages.ts';
+import { openQueueJournal } from './queue-journal.ts';
+import { refuse, requireFreshWord } from './refusal.ts';
 
 export interface MergeQueueInput {
   repository_id: string;
@@ -14,43 +17,108 @@ export interface MergeQueueInput {
   waiting: LandingRequest[];
   /** Answers given lately, so that a request that is sent again gets the same one. */
   done: LandingResult[];
+  /** Absent in runs that were started before there were freezes. */
+  frozen?: QueueFreeze | null;
 }
 
-export const queueState = defineQuery<{ waiting: LandingRequest[]; current: LandingRequest | null }>('queueState');
-
-const maxTries = 3;
 const answersKept = 50;
-/** Then a new run begins. 25 landings that need no second test are 432 events; one that does has some more. */
+/** Then a new run begins. 25 landings that need no second test are about 500 events; one that does has some more. */
 const landingsPerRun = 25;
 
 export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   const waiting = [...input.waiting];
   const done = [...input.done];
+  const journal = openQueueJournal(input);
+  const desk = openLandingDesk();
+  let frozen = input.frozen ?? null;
   let current: LandingRequest | null = null;
   let landings = 0;
 
-  setHandler(queueState, () => ({ waiting, current }));
-  setHandler(messages.enqueueLanding, (request) => {
+  setHandler(messages.queueState, () => ({ waiting, current, frozen }));
+  setHandler(messages.enqueueLanding, async (request) => {
     const known = [...waiting, ...(current === null ? [] : [current])].some((item) => item.request_id === request.request_id);
-    if (!known) waiting.push(request);
+    if (known) return;
+    waiting.push(request);
+    // Taking something back is urgent: a landing that is being tested steps aside and is tested again afterwards.
+    if (request.kind === 'revert' && current?.kind === 'land') desk.stepAside();
+    else if (frozen !== null && request.kind === 'land') await hold(request, frozen);
+  });
+  setHandler(messages.freezeQueue, async (word) => {
+    if (frozen === null) await freeze({ code: 'operator', reason: word.reason, by: word.principal.id, since: new Date().toISOString(), mission_id: null }, actorOf(word.principal));
+    return { frozen };
+  }, { validator: requireFreshWord });
+  setHandler(messages.unfreezeQueue, async (word) => {
+    const before = frozen;
+    frozen = null;
+    await journal.unfrozen(before!, word.reason, actorOf(word.principal));
+    for (const request of waiting) await hold(request, null);
+    return { frozen };
+  }, {
+    validator(word) {
+      requireFreshWord(word);
+      if (frozen === null) refuse('QUEUE_NOT_FROZEN', `the queue of ${input.target_branch} is not frozen`);
+    },
   });
 
+  async function freeze(why: QueueFreeze, actor = systemActor('worker')): Promise<void> {
+    frozen = why;
+    await journal.frozen(why, actor);
+    for (const request of waiting.filter((item) => item.kind === 'land')) await hold(request, why);
+  }
+
   for (;;) {
-    const next = nextInQueue(waiting, severityRank);
-    if (next === undefined) return;
+    // What is broken must not keep anybody from taking something back.
+    const open: LandingRequest[] = frozen === null ? waiting : waiting.filter((item) => item.kind === 'revert');
+    const next = nextInQueue(open, severityRank);
+    if (next === undefined) {
+      if (frozen === null) {
+        await condition(allHandlersFinished);
+        if (waiting.length > 0 || frozen !== null) continue;
+        await journal.idle();
+        if (waiting.length > 0 || frozen !== null) continue;
+        return;
+      }
+      await condition(() => frozen === null || waiting.some((item) => item.kind === 'revert') || workflowInfo().continueAsNewSuggested);
+      if (workflowInfo().continueAsNewSuggested) await goOn();
+      continue;
+    }
     waiting.splice(waiting.indexOf(next), 1);
     current = next;
-    const result = done.find((answer) => answer.request_id === next.request_id) ?? await landOne(next);
+    const known = done.find((answer) => answer.request_id === next.request_id);
+    if (known === undefined) await journal.landing(next);
+    const result = known ?? await desk.land(next);
+    if (result === 'stepped_aside') {
+      waiting.unshift(next);
+      current = null;
+      continue;
+    }
     done.push(result);
     done.splice(0, Math.max(0, done.length - answersKept));
+    const why = freezeAfter(next, result);
+    if (why !== null && frozen === null && patched('queue-freezes')) await freeze({ ...why, since: new Date().toISOString() });
     await answer(next, result);
     current = null;
     landings += 1;
     const long = workflowInfo().continueAsNewSuggested || (landings >= landingsPerRun && patched('landings-per-run'));
-    if (long && waiting.length > 0) {
-      await continueAsNew<typeof mergeQueue>({ ...input, waiting, done });
-    }
+    if (long && waiting.length > 0) await goOn();
   }
+
+  async function goOn(): Promise<void> {
+    await condition(allHandlersFinished);
+    await continueAsNew<typeof mergeQueue>({ ...input, waiting, done, frozen });
+  }
+}
+
+/** Whether what came of a landing means that nothing else may land until a person has looked. */
+function freezeAfter(request: LandingRequest, result: LandingResult): Omit<QueueFreeze, 'since'> | null {
+  const by = { by: 'merge queue', mission_id: request.mission_id };
+  if (result.kind === 'violation') return { ...by, code: 'violation', reason: `${request.mission_id}: ${result.reason}` };
+  if (result.kind !== 'conflict' || request.kind !== 'revert') return null;
+  const later = (result.neighbours ?? []).map(({ commit, mission_id: mission }) => `${commit.slice(0, 12)}${mission === null ? '' : ` (${mission})`}`);
+  return {
+    ...by, code: 'revert_conflict',
+    reason: `${request.mission_id} cannot be reverted: conflicts in ${result.paths.join(', ')}${later.length === 0 ? '' : `; changed later by ${later.join(', ')}`}`,
+  };
 }
 
 /** A mission that is gone needs no answer; what it landed is in the repository and in its events. */
@@ -62,47 +130,11 @@ async function answer(request: LandingRequest, result: LandingResult): Promise<v
   }
 }
 
-async function landOne(request: LandingRequest): Promise<LandingResult> {
+/** Tells a mission why its landing does not begin, or that it may again. */
+async function hold({ mission_id, request_id }: LandingRequest, freeze: QueueFreeze | null): Promise<void> {
   try {
-    return await tryToLand(request);
+    await getExternalWorkflowHandle(mission_id).signal(messages.landingHeld, { request_id, freeze });
   } catch (error) {
-    if (!(error instanceof ActivityFailure)) throw error;
-    // Infrastructure: the mission waits visibly and asks again.
-    return { kind: 'blocked', request_id: request.request_id, reason: error.cause?.message ?? error.message };
+    log.warn('the mission of a landing is gone', { mission_id, error: String(error) });
   }
-}
-
-/** Build on the tip, test what nobody has tested, land by compare-and-swap; from the start when the tip moved. */
-async function tryToLand(request: LandingRequest): Promise<LandingResult> {
-  const host = onHost(request.host_queue);
-  const { request_id } = request;
-  for (let tries = 1; tries <= maxTries; tries += 1) {
-    const built = await host.buildLanding(request);
-    if (built.kind === 'already_reverted') return { kind: 'already_reverted', request_id };
-    if (built.kind === 'conflict') return { kind: 'conflict', request_id, paths: built.paths };
-
-    const { commit, tree, tip, parents } = built;
-    const needsTest = !built.landed_before && !request.tested_trees.includes(tree);
-    const tested = needsTest ? await host.testLanding({ request, commit: { commit, tree }, tip }) : null;
-    if (tested?.passed === false) {
-      return { kind: 'tests_failed', request_id, reasons: tested.reasons, evidence: tested.evidence };
-    }
-    const carried = request.kind === 'land' && tree !== request.approved_tree;
-    if (carried && !(request.carry_approval && built.patch_id === request.patch_id)) {
-      return { kind: 'approval_void', request_id, tree };
-    }
-
-    const landed = await host.land({ request, commit, tree, tip: tip.commit, parents });
-    switch (landed.kind) {
-      case 'landed':
-        return {
-          kind: 'landed', request_id, commit, tree, parents, onto: tip, carried, tested: needsTest,
-          evidence: [...(tested?.evidence ?? []), ...landed.evidence],
-        };
-      case 'blocked': return { kind: 'blocked', request_id, reason: landed.reason };
-      case 'violation': return { kind: 'violation', request_id, reason: landed.reason };
-      case 'base_moved': continue;
-    }
-  }
-  return { kind: 'base_moved', request_id, tries: maxTries };
 }

@@ -4,7 +4,7 @@ import type { Principal } from '../domain/actor.ts';
 import type { ApprovalStatus, DecideInput } from '../domain/approval.ts';
 import type { EffectsResult, HealingPlan, HealingRequest } from '../domain/healing.ts';
 import type { Resource } from '../domain/subsystem.ts';
-import type { LandingRequest, LandingResult } from '../domain/landing.ts';
+import type { LandingRequest, LandingResult, QueueFreeze } from '../domain/landing.ts';
 import type { MissionStatus } from '../domain/mission.ts';
 import type { MissionState } from '../domain/mission-view.ts';
 import type { StageRecord } from '../domain/stages.ts';
@@ -61,8 +61,17 @@ export const whenRunning = defineUpdate<ReportAnswer, [{ asked_by: string }]>('w
 
 export const state = defineQuery<Omit<MissionState, 'updated_at'> & { stages: StageRecord[] }>('state');
 
+/** A person's word to a merge queue. */
+export interface QueueWord { principal: Principal; reason: string; valid_until: string }
+export interface QueueAnswer { frozen: QueueFreeze | null }
+export const freezeQueue = defineUpdate<QueueAnswer, [QueueWord]>('freezeQueue');
+export const unfreezeQueue = defineUpdate<QueueAnswer, [QueueWord]>('unfreezeQueue');
+export const queueState = defineQuery<{ waiting: LandingRequest[]; current: LandingRequest | null; frozen: QueueFreeze | null }>('queueState');
+
 // Signals between our own workflows: facts, nobody waits for an answer.
 export const enqueueLanding = defineSignal<[LandingRequest]>('enqueueLanding');
+/** To a mission in the queue: why its landing does not begin; null: it may again. */
+export const landingHeld = defineSignal<[{ request_id: string; freeze: QueueFreeze | null }]>('landingHeld');
 export const dependencyEnded = defineSignal<[string]>('dependencyEnded');
 export const landingResult = defineSignal<[LandingResult]>('landingResult');
 /** To the holder of a resource: go ahead; and, once everything is verified or given up, let go. */

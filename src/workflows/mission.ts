@@ -11,6 +11,7 @@ import {
   latestAttempts, pipelineOf, stageProgress, type StageName, type StageOutcome, type StageRecord,
 } from '../domain/stages.ts';
 import type { WaitingOn } from '../domain/waiting.ts';
+import { neverStarted } from './activities.ts';
 import { MissionAborted, MissionEscalated } from './interrupts.ts';
 import { openJournal, type Journal } from './journal.ts';
 import * as messages from './messages.ts';
@@ -38,6 +39,8 @@ export interface Mission<Package extends MissionPackage = CodingPackage> extends
   waitThrough(on: WaitReason, ready: () => boolean): Promise<void>;
   /** Waits as `wait` does, for an operator's `retry` or the given time, whichever comes first. */
   waitForRetry(on: WaitReason, timeoutMs: number): Promise<'ready' | 'deadline'>;
+  /** What to do when the host of a stage is gone, before the stage begins again. */
+  whenHostAway(recover: () => Promise<void>): void;
   /** Why the mission is being aborted, or null. */
   abortReason(): string | null;
 }
@@ -53,6 +56,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
 
   let abortRequest: messages.SteerInput | null = null;
   let retryRequested = false;
+  let hostAway: (() => Promise<void>) | null = null;
   let running: { scope: CancellationScope; interruptible: boolean } | null = null;
 
   // ---- waiting -----------------------------------------------------------------------------------------------
@@ -165,9 +169,10 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
           end(stage, { outcome: 'failed', reason: 'the workflow was cancelled', evidence: [] });
           throw error;
         } else {
-          const reason = reasonOf(error);
+          const away = neverStarted(error) && hostAway !== null;
+          const reason = away ? 'its host is away' : reasonOf(error);
           end(stage, { outcome: 'failed', reason, evidence: [] });
-          await park(name, reason);
+          await (away ? hostAway!() : park(name, reason));
         }
       } finally {
         running = null;
@@ -243,6 +248,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
 
   return {
     ...journal, package: pack, stage: runStage, wait, waitThrough,
+    whenHostAway: (recover) => { hostAway = recover; },
     abortReason: () => (abortRequest === null ? null : abortRequest.reason ?? 'aborted'),
     skip(name, reason) {
       const stage = begin(name);

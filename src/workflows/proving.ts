@@ -6,6 +6,7 @@ import { codingStages } from '../domain/stages.ts';
 import { onHost, record } from './activities.ts';
 import { openBudget } from './budget.ts';
 import { commitMessage } from './landing.ts';
+import type { MissionHost } from './host.ts';
 import type { Mission } from './mission.ts';
 
 /** How often an unregistered agent is looked for again. */
@@ -13,7 +14,12 @@ const agentLookMs = 60_000;
 
 /** A candidate that passed every stage up to the approval. */
 export interface Proven {
+  /** What it was proved on. */
+  context: FrozenContext;
   candidate: CommitRef & { patch_id: string };
+  /** The tree that an approval is for: the candidate's, or the merged one that the queue tested. */
+  approved_tree: string;
+  approved_patch_id: string;
   touched_protected_paths: string[];
   vanished: string[];
 }
@@ -21,13 +27,18 @@ export interface Proven {
 export interface Proving {
   /** The next candidate that is proved; or, as a string, why there is none. */
   next: () => Promise<Proven | string>;
-  /** A proved candidate that an approver sent back: a failed attempt like any other, told to the agent. */
+  /** A proved candidate that was sent back, by an approver or by the queue: a failed attempt like any other, told to the agent. */
   sentBack: (reason: string) => void;
+  /** The target went on: candidates to come are made on its tip. */
+  rebase: () => void;
 }
 
 /** Every given candidate in order, then the agent, as often and as long as its budget allows. */
-export function openProving(mission: Mission, host: string, context: FrozenContext): Proving {
+/** @param freshBase stages 1 and 2 again, on the target's tip */
+export function openProving(mission: Mission, host: MissionHost, first: FrozenContext, freshBase: () => Promise<FrozenContext>): Proving {
   const { patch_candidates: given } = mission.package.workspace;
+  let context = first;
+  let outdated = false;
   const failures: EarlierAttempt[] = [];
   let tried = 0;
   let agent: CommandAgent | null | undefined;
@@ -41,12 +52,18 @@ export function openProving(mission: Mission, host: string, context: FrozenConte
     mission.remember({ action: `candidate ${failures.length}`, result: reason });
   }
 
+  async function onTip(): Promise<void> {
+    if (!outdated) return;
+    context = await freshBase();
+    outdated = false;
+  }
+
   async function agentTurn(by: CommandAgent): Promise<Proven | string> {
     turn += 1;
     return prove(mission, host, context, failures.length + 1, async (attempt) => {
       let usage: AgentResult['usage'];
       try {
-        const result = await onHost(host).runAgent({
+        const result = await onHost(host.queue()).runAgent({
           mission_id: mission.package.mission_id, attempt, repository_id: mission.package.workspace.repository_id, agent: by,
           base: context.base, setup: context.settings.commands.setup ?? null, mission: mission.package, agent_attempt: turn, earlier: failures,
         });
@@ -62,10 +79,12 @@ export function openProving(mission: Mission, host: string, context: FrozenConte
 
   return {
     sentBack: failed,
+    rebase() { outdated = true; },
     async next() {
       while (tried < given.length) {
         const candidate = given[tried]!;
         tried += 1;
+        await onTip();
         const result = await prove(mission, host, context, failures.length + 1, async () => ({ outcome: 'passed', reason: null, evidence: [], candidate, duration_ms: 0 }));
         if (typeof result !== 'string') return result;
         failed(result);
@@ -77,6 +96,7 @@ export function openProving(mission: Mission, host: string, context: FrozenConte
           return `${agent.id} used up its budget of ${agent.budget_seconds} s: ${nothingProved(failures)}`;
         }
         if (!await budget.allows(agent)) return `the budget is used up, and nobody let ${agent.id} go on: ${nothingProved(failures)}`;
+        await onTip();
         const before = turn === 0 ? undefined : failures.at(-1)?.reason;
         const result = await agentTurn(agent);
         if (typeof result !== 'string') return result;
@@ -107,7 +127,7 @@ async function assignedAgent(mission: Mission): Promise<CommandAgent | null> {
 
 /** Stages 3 to 7 for one candidate; a string says why it is not proved. */
 async function prove(
-  mission: Mission, host: string, context: FrozenContext, number: number, source: (attempt: number) => Promise<AgentResult>,
+  mission: Mission, host: MissionHost, context: FrozenContext, number: number, source: (attempt: number) => Promise<AgentResult>,
 ): Promise<Proven | string> {
   const pack = mission.package;
   const { commands, stress_thresholds, protected_paths } = context.settings;
@@ -118,7 +138,7 @@ async function prove(
   const patched = await mission.stage('branch_and_patch', async (attempt): Promise<AppliedCandidate> => {
     const given = await source(attempt);
     if (given.candidate === null) return { ...given, candidate: null };
-    const applied = await onHost(host).applyCandidate({
+    const applied = await onHost(host.queue()).applyCandidate({
       ...work(attempt), candidate: given.candidate, number,
       protected_paths: [...new Set([...context.policy.protected_paths, ...protected_paths])],
       commit_time: pack.created_at, message: commitMessage(pack, `Candidate ${number}`),
@@ -127,20 +147,21 @@ async function prove(
   });
   if (patched.candidate === null) return patched.reason ?? 'the patch was refused';
   const candidate = patched.candidate;
+  host.standOn(context.base, candidate.bundle === undefined ? null : { number, commit: candidate.commit, bundle: candidate.bundle });
 
   const test = commands.test;
   const tests: TestsResult = await mission.stage('run_tests', async (attempt) => test === undefined
     ? noTestCommand()
-    : onHost(host).runTests({ ...work(attempt), candidate, setup, test, must_pass_tests: pack.acceptance_criteria.must_pass_tests }));
+    : onHost(host.queue()).runTests({ ...work(attempt), candidate, setup, test, must_pass_tests: pack.acceptance_criteria.must_pass_tests }));
   if (tests.outcome === 'failed') return `run_tests: ${tests.reason}`;
   mission.note('tests.passed', { tree: candidate.tree, commit: candidate.commit });
 
-  const stress = await mission.stage('stress_tests', (attempt) => onHost(host).stressTests({
+  const stress = await mission.stage('stress_tests', (attempt) => onHost(host.queue()).stressTests({
     ...work(attempt), candidate, setup, stress: commands.stress ?? null, thresholds: stress_thresholds,
   }));
   if (stress.outcome === 'failed') return `stress_tests: ${stress.reason}`;
 
-  const diagnostics = await mission.stage('publish_diagnostics', (attempt) => onHost(host).publishDiagnostics({
+  const diagnostics = await mission.stage('publish_diagnostics', (attempt) => onHost(host.queue()).publishDiagnostics({
     ...work(attempt), candidate, policy: context.policy,
     stages: codingStages.slice(0, 5).flatMap((name) => {
       const latest = mission.stages.findLast((stage) => stage.name === name);
@@ -154,7 +175,10 @@ async function prove(
     measured: { ...tests.metrics, ...stress.metrics },
   }));
   if (metrics.outcome === 'failed') return `collect_metrics: ${metrics.reason}`;
-  return { candidate, touched_protected_paths: candidate.touched_protected_paths, vanished: tests.vanished };
+  return {
+    context, candidate, approved_tree: candidate.tree, approved_patch_id: candidate.patch_id,
+    touched_protected_paths: candidate.touched_protected_paths, vanished: tests.vanished,
+  };
 }
 
 const noTestCommand = (): TestsResult => ({

@@ -7,8 +7,13 @@ export function refuse(code: Refusal, detail: string): never {
   throw ApplicationFailure.nonRetryable(detail, code);
 }
 
-/** Refuses what comes after the mission's end, or is read later than its sender was willing to wait. */
+/** Refuses what is read later than its sender was willing to wait. */
+export function requireFreshWord(input: { valid_until: string }): void {
+  if (Date.now() > Date.parse(input.valid_until)) refuse('MESSAGE_EXPIRED', 'nobody read the message in time');
+}
+
+/** Refuses what comes after the mission's end, or too late. */
 export function requireFresh(missionId: string, status: MissionStatus, input: { valid_until: string }): void {
   if (isTerminal(status)) refuse('MISSION_ENDED', `${missionId} is ${status}`);
-  if (Date.now() > Date.parse(input.valid_until)) refuse('MESSAGE_EXPIRED', 'nobody read the message in time');
+  requireFreshWord(input);
 }

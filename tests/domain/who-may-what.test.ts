@@ -34,6 +34,7 @@ const table = `
   capa:decide        .      .        y        y     .
   finding:read       y      y        y        y     y
   finding:silence    .      y        .        y     .
+  queue:steer        .      y        .        y     .
   signal:write       .      y        .        y     y
   ledger:read        y      y        y        y     y
   ledger:redact      .      .        .        y     .

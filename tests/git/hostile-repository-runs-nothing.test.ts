@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { changesBetween } from '../../src/git/vetting.ts';
-import { patchIdOf } from '../../src/activities/workspace.ts';
+import { patchIdOf } from '../../src/git/patch-id.ts';
 import type { TestRepository } from '../support/repository.ts';
 import { openWorkspace, type Workspace } from '../support/workspace.ts';
 
@@ -57,7 +57,7 @@ async function wholeWay(repository: TestRepository): Promise<string> {
   await workspace.git.run(['-C', path, 'status', '--porcelain', '--untracked-files=all']);
   const parent = await workspace.mirrors.resolve(fetched.repository_id, `${fetched.base.commit}~1`);
   expect(await changesBetween(workspace.git, fetched.gitDir, parent.tree, fetched.base.tree)).toHaveLength(2);
-  await patchIdOf(workspace, fetched.gitDir, parent.commit, fetched.base.commit);
+  await patchIdOf(workspace.git, fetched.gitDir, parent.commit, fetched.base.commit);
   const applied = await workspace.apply(fetched, 'diff --git a/a.txt b/a.txt\n--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1,2 @@\n-one\n+three\n more\n');
   expect(applied.outcome).toBe('passed');
   await workspace.worktrees.checkout(fetched.repository_id, 'MC-1', applied.candidate!.commit);

@@ -82,7 +82,7 @@ test('a change has one patch id, whatever base it stands on', async () => {
   const there = await workspace.apply(moved, diff);
   expect(there.candidate!.tree).not.toBe(here.candidate!.tree);
   expect(there.candidate!.patch_id).toBe(here.candidate!.patch_id);
-  expect(here.candidate!.patch_id).toMatch(/^[0-9a-f]{40}$/);
+  expect(here.candidate!.patch_id).toMatch(/^[0-9a-f]{64}$/);
 });
 
 test('applying touches no worktree and not the user\'s repository', async () => {

@@ -8,6 +8,7 @@ import { decideCommand } from './commands/decide.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { findingsCommand } from './commands/findings.ts';
 import { keyCommand } from './commands/key.ts';
+import { mergeQueueCommand } from './commands/merge-queue.ts';
 import { metricCommand } from './commands/metric.ts';
 import { missionCommand } from './commands/mission.ts';
 import { notificationsCommand } from './commands/notifications.ts';
@@ -36,7 +37,7 @@ export function createProgram(): Command {
     .addHelpText('after', `${connectionHelp}\n${exitCodesHelp}`)
     .helpCommand(true);
   for (const command of [
-    startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), batchCommand(), templateCommand(), replayWindowCommand(), repositoryCommand(), approvalsCommand(),
+    startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), batchCommand(), templateCommand(), replayWindowCommand(), repositoryCommand(), mergeQueueCommand(), approvalsCommand(),
     decideCommand('approve'), decideCommand('reject'), findingsCommand(), silenceCommand(), subsystemsCommand(), healCommand(), playbookCommand(),
     capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), verifyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);

@@ -13,7 +13,7 @@ export const policySchema = z.strictObject({
   }),
   protected_paths: z.array(z.string().min(1)),
   scan: z.strictObject({ block_at: z.enum(scanLevels) }),
-  landing: z.strictObject({ carry_approval: z.boolean() }),
+  landing: z.strictObject({ carry_approval: z.boolean(), stress_merged_tree: z.boolean().optional() }),
   observation: z.strictObject({ allow_unobserved: z.boolean() }),
   // Left out, a person is asked: what the policy does not say it does not allow.
   healing: z.strictObject({ medium: z.enum(['automatic', 'approval']) }).default({ medium: 'approval' }),

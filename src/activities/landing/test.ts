@@ -1,0 +1,67 @@
+/** Testing a merged tree that nobody has tested, on a checkout of the commit that is to land. */
+import type { CommitRef } from '../../domain/coding.ts';
+import type { LandedNeighbour, LandingRequest } from '../../domain/landing.ts';
+import type { EvidenceRef } from '../../domain/stages.ts';
+import { judgeTests, testId, type TestRun } from '../../domain/test-report.ts';
+import { judgeStress } from '../checks.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { loadRun, runTestsOnce, sharedRunKey, type StoredTestRun } from '../test-run.ts';
+import { landedSince } from './neighbours.ts';
+
+export interface MergedTest {
+  passed: boolean;
+  reasons: string[];
+  evidence: EvidenceRef[];
+  /** When it failed: what landed since the candidate's base. Its own tests passed there, so one of these is the other half. */
+  neighbours?: LandedNeighbour[];
+}
+
+/** For a revert, a test that the reverted change had turned green may fail again. */
+export async function testMerged(
+  deps: ActivityDeps, { request, commit, tip }: { request: LandingRequest; commit: CommitRef; tip: CommitRef }, signal: AbortSignal,
+): Promise<MergedTest> {
+  const { setup_command: setup, test_command: test } = request;
+  const common = { repository_id: request.repository_id, holder: `${request.mission_id}:landing`, setup, test };
+  const runAt = async (at: CommitRef, key: string): Promise<{ run: TestRun; stored: StoredTestRun }> => {
+    const stored = await runTestsOnce(deps, { ...common, at, setup_counts: at === commit, key }, signal);
+    return { run: await loadRun(deps, stored), stored };
+  };
+  try {
+    const base = await runAt(tip, sharedRunKey(tip.tree, setup, test));
+    const merged = await runAt(commit, `${request.request_id}:${commit.tree}`);
+    let before = base.run;
+    if (request.kind === 'revert') {
+      const parent = await deps.mirrors.resolve(request.repository_id, `${request.head}^1`);
+      before = withoutGained(base.run, (await runAt(parent, sharedRunKey(parent.tree, setup, test))).run);
+    }
+    const verdict = judgeTests(request.kind === 'land' ? request.must_pass_tests : [], before, merged.run);
+    const stressed = verdict.passed ? await stress(deps, request, commit, tip, signal) : { reasons: [], evidence: [] };
+    const reasons = [...verdict.reasons, ...stressed.reasons];
+    const evidence = [...merged.stored.evidence, ...stressed.evidence];
+    if (verdict.passed && reasons.length === 0) return { passed: true, reasons, evidence };
+    const neighbours = request.kind === 'land' ? await landedSince(deps, request, request.base, tip.commit) : [];
+    return { passed: false, reasons, evidence, neighbours };
+  } finally {
+    await deps.worktrees.release(request.repository_id, common.holder);
+  }
+}
+
+/** Where policy says so, figures of the merged tree beside the tip's. */
+async function stress(
+  deps: ActivityDeps, request: LandingRequest, commit: CommitRef, tip: CommitRef, signal: AbortSignal,
+): Promise<{ reasons: string[]; evidence: EvidenceRef[] }> {
+  if (request.stress === undefined || request.stress === null) return { reasons: [], evidence: [] };
+  const { command, thresholds } = request.stress;
+  const common = { repository_id: request.repository_id, holder: `${request.mission_id}:landing`, setup: request.setup_command, test: command };
+  const key = `${request.request_id}:${commit.tree}:stress`;
+  const base = await runTestsOnce(deps, { ...common, at: tip, setup_counts: false, key: `${key}:tip` }, signal);
+  const merged = await runTestsOnce(deps, { ...common, at: commit, setup_counts: true, key: `${key}:merged` }, signal);
+  return { reasons: judgeStress(thresholds, base, merged), evidence: merged.evidence };
+}
+
+/** The tip's run as if the tests that only the reverted change made pass had failed there. */
+function withoutGained(tip: TestRun, beforeChange: TestRun): TestRun {
+  const passed = new Set(beforeChange.report?.cases.filter((test) => test.status === 'passed').map(testId));
+  const cases = tip.report?.cases.map((test) => (passed.has(testId(test)) ? test : { ...test, status: 'failed' as const }));
+  return { ...tip, report: cases === undefined ? null : { cases } };
+}
