@@ -98,7 +98,7 @@ test('a command agent is told what failed, and its second attempt lands', async 
   expect(system.stage(mission, 'branch_and_patch')).toMatchObject({ attempt: 2 });
   expect(repository.git('show', 'main:new.txt')).toBe('# Adding is wrong');
   const kinds = system.stage(mission, 'branch_and_patch').evidence.map((item) => item.kind);
-  expect(kinds).toEqual(['brief', 'log', 'usage', 'patch', 'candidate']);
+  expect(kinds).toEqual(['brief', 'log', 'usage', 'patch', 'candidate', 'bundle']);
 });
 
 test('an agent that fails the same way twice in a row is stopped', async () => {
