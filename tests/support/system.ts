@@ -98,7 +98,7 @@ export async function startSystem() {
   }
 
   const system = {
-    home, config, url, app, db, temporal, pepper, artifacts, git, as, until,
+    home, config, url, app, db, temporal, code, pepper, artifacts, git, as, until,
     reader: admin,
     headers: async (...who: Parameters<typeof keyOf>): Promise<{ authorization: string }> => ({ authorization: `Bearer ${await keyOf(...who)}` }),
     /** Replaces one file of this system's own configuration folder. */
