@@ -33,10 +33,10 @@ const { query } = database;
 const { connection } = await servers.temporal(true);
 const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: url });
 const pepper = await pepperOf(home);
-const git = createGit(join(home, 'scratch', 'git-home'));
+const git = createGit(join(home, 'scratch', 'git-home'), config.git);
 const app = await buildApp({
   config, logger: silent, database, temporal: new Client({ connection }), git, pepper, artifacts: createArtifacts(config.artifacts, query),
-  catalog: createCatalog(config.configFolder, database), mirrors: createMirrors(git, join(home, 'mirrors')),
+  catalog: createCatalog(config.configFolder, database), mirrors: createMirrors(git, join(home, 'mirrors'), config.repoRoots),
 });
 await app.listen({ host: '127.0.0.1', port: 0 });
 const base = `http://127.0.0.1:${app.server.address().port}`;

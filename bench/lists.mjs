@@ -28,10 +28,10 @@ const { query } = database;
 const { connection } = await servers.temporal(true);
 const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: url });
 const pepper = await pepperOf(home);
-const git = createGit(join(home, 'scratch', 'git-home'));
+const git = createGit(join(home, 'scratch', 'git-home'), config.git);
 const app = await buildApp({
   config, logger: silent, database, temporal: new Client({ connection }), git, pepper, artifacts: createArtifacts(config.artifacts, query),
-  catalog: createCatalog(config.configFolder, database), mirrors: createMirrors(git, join(home, 'mirrors')),
+  catalog: createCatalog(config.configFolder, database), mirrors: createMirrors(git, join(home, 'mirrors'), config.repoRoots),
 });
 // A key may ask so many times a minute: each asks in its turn.
 const keys = Array.from({ length: 40 }, newKeyText);

@@ -1,11 +1,15 @@
 /** Environment → one frozen object. A bad value stops the start with a readable list. */
+import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { defaultGitLimits } from './git/limits.ts';
+import type { GitSettings } from './git/transport.ts';
 import { projectRoot } from './project.ts';
 
 const rootList = z.string().optional().transform((text) => (text ?? '').split(':').filter((part) => part !== ''))
   .refine((roots) => roots.every((root) => isAbsolute(root)), { error: ({ input }) => `not absolute: ${(input as string[]).filter((root) => !isAbsolute(root)).join(', ')}` });
 const wholeNumber = (otherwise: number) => z.string().regex(/^[1-9]\d{0,6}$/, 'not a whole number from 1').transform(Number).default(otherwise);
+const MiB = 1024 * 1024;
 const commaList = z.string().optional().transform((text) => (text ?? '').split(',').map((s) => s.trim()).filter(Boolean));
 
 const environmentSchema = z.object({
@@ -19,6 +23,16 @@ const environmentSchema = z.object({
   MISSION_CONTROL_LEDGER_KEY: z.string().min(1).optional(),
   MISSION_CONTROL_ENVIRONMENT: z.string().min(1).max(200).default('development'),
   MISSION_CONTROL_CORS_ORIGINS: commaList,
+  /** Files that give git what private origins ask for; the names of files, never a secret itself. */
+  MISSION_CONTROL_GIT_CREDENTIALS: z.string().min(1).optional(),
+  MISSION_CONTROL_GIT_SSH_KEY: z.string().min(1).optional(),
+  MISSION_CONTROL_GIT_KNOWN_HOSTS: z.string().min(1).optional(),
+  MISSION_CONTROL_GIT_CA_FILE: z.string().min(1).optional(),
+  MISSION_CONTROL_GIT_PACK_MIB: wholeNumber(defaultGitLimits.pack_bytes / MiB),
+  MISSION_CONTROL_GIT_MEMORY_MIB: wholeNumber(defaultGitLimits.memory_bytes / MiB),
+  MISSION_CONTROL_GIT_FILE_MIB: wholeNumber(defaultGitLimits.file_bytes / MiB),
+  MISSION_CONTROL_GIT_TREE_ENTRIES: wholeNumber(defaultGitLimits.tree_entries),
+  MISSION_CONTROL_GIT_TIMEOUT_SECONDS: wholeNumber(defaultGitLimits.transfer_seconds),
   /** Clients of the live stream, WebSockets and waiting polls together. */
   MISSION_CONTROL_STREAM_CONNECTIONS: wholeNumber(5_000),
   MISSION_CONTROL_STREAM_CONNECTIONS_PER_PRINCIPAL: wholeNumber(200),
@@ -47,6 +61,7 @@ export interface Config {
   readonly artifacts: string;
   /** Private key of the ledger, PEM; the hosts of one system share it. */
   readonly ledgerKey: string;
+  readonly git: GitSettings;
   readonly environment: string;
   readonly corsOrigins: readonly string[];
   readonly hostGraceSeconds: number;
@@ -85,6 +100,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     configFolder: resolve(env.MISSION_CONTROL_CONFIG ?? join(projectRoot, 'config')),
     artifacts: resolve(env.MISSION_CONTROL_ARTIFACTS ?? join(home, 'artifacts')),
     ledgerKey: resolve(env.MISSION_CONTROL_LEDGER_KEY ?? join(home, 'keys', 'ledger.pem')),
+    git: gitSettings(env, join(home, 'keys')),
     environment: env.MISSION_CONTROL_ENVIRONMENT,
     corsOrigins: Object.freeze(env.MISSION_CONTROL_CORS_ORIGINS),
     hostGraceSeconds: env.MISSION_CONTROL_HOST_GRACE_SECONDS,
@@ -101,6 +117,23 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
       keyFile: env.TEMPORAL_TLS_KEY,
       caFile: env.TEMPORAL_TLS_CA,
       uiUrl: env.TEMPORAL_UI_URL,
+    }),
+  });
+}
+
+/** What is not named is looked for beside the other keys; a file that is not there is none. */
+function gitSettings(env: z.infer<typeof environmentSchema>, keys: string): GitSettings {
+  const named = (path: string | undefined, otherwise: string): string | undefined =>
+    path === undefined ? [join(keys, otherwise)].find((file) => existsSync(file)) : resolve(path);
+  return Object.freeze({
+    credentials: named(env.MISSION_CONTROL_GIT_CREDENTIALS, 'git-credentials'),
+    sshKey: named(env.MISSION_CONTROL_GIT_SSH_KEY, 'git-ssh-key'),
+    knownHosts: resolve(env.MISSION_CONTROL_GIT_KNOWN_HOSTS ?? join(keys, 'git-known-hosts')),
+    caFile: env.MISSION_CONTROL_GIT_CA_FILE === undefined ? undefined : resolve(env.MISSION_CONTROL_GIT_CA_FILE),
+    limits: Object.freeze({
+      pack_bytes: env.MISSION_CONTROL_GIT_PACK_MIB * MiB, memory_bytes: env.MISSION_CONTROL_GIT_MEMORY_MIB * MiB,
+      file_bytes: env.MISSION_CONTROL_GIT_FILE_MIB * MiB, tree_entries: env.MISSION_CONTROL_GIT_TREE_ENTRIES,
+      transfer_seconds: env.MISSION_CONTROL_GIT_TIMEOUT_SECONDS, ask_seconds: defaultGitLimits.ask_seconds,
     }),
   });
 }

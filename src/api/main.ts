@@ -30,10 +30,10 @@ await Promise.all([readPolicy(config.configFolder), catalog.fromFile()]);
 await ensureAdminKey(config.home, database, pepper);
 
 const temporal = await createClient(config.temporal);
-const git = createGit(join(config.home, 'scratch', 'git-home'));
+const git = createGit(join(config.home, 'scratch', 'git-home'), config.git);
 const app = await buildApp({
   config, logger, database, catalog, temporal, git, pepper,
-  mirrors: createMirrors(git, join(config.home, 'mirrors')),
+  mirrors: createMirrors(git, join(config.home, 'mirrors'), config.repoRoots),
   artifacts: createArtifacts(config.artifacts, database.query),
 });
 closeWithGrace({ delay: 8_000, logger: { error: (error: unknown) => logger.error({ event: 'api.close_failed', err: error }) } }, async ({ err }) => {

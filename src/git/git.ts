@@ -4,8 +4,17 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { limitingPrefix, type GitLimits } from './limits.ts';
+import { withoutStaleLock } from './stale-locks.ts';
+import { transportSettings, type GitSettings } from './transport.ts';
 
-export interface GitResult { code: number; stdout: Buffer; stderr: string }
+export interface GitResult {
+  code: number;
+  stdout: Buffer;
+  stderr: string;
+  /** Set when we ended it: it ran for too long, or said more than is kept. */
+  stopped?: 'time' | 'output';
+}
 
 export interface GitOptions {
   gitDir?: string;
@@ -16,18 +25,22 @@ export interface GitOptions {
   /** Exit codes that are answers, not failures. */
   okCodes?: readonly number[];
   signal?: AbortSignal;
+  /** Called with each piece of standard output instead of keeping it; `false` ends git, which is then no failure. */
+  onOutput?: (chunk: Buffer) => boolean;
 }
 
 export class GitError extends Error {
   readonly args: readonly string[];
   readonly code: number;
   readonly stderr: string;
-  constructor(args: readonly string[], code: number, stderr: string) {
+  readonly stopped: GitResult['stopped'];
+  constructor(args: readonly string[], { code, stderr, stopped }: GitResult) {
     super(`git ${args[0]} failed (${code}): ${stderr.trim().slice(0, 2_000)}`);
     this.name = 'GitError';
     this.args = args;
     this.code = code;
     this.stderr = stderr;
+    this.stopped = stopped;
   }
 }
 
@@ -37,6 +50,7 @@ const always = [
   '-c', 'safe.bareRepository=explicit',
   '-c', 'protocol.ext.allow=never',
   '-c', 'core.symlinks=true',
+  '-c', 'core.bigFileThreshold=50m',
   '-c', 'gc.auto=0',
   '-c', 'maintenance.auto=false',
   '-c', 'commit.gpgSign=false',
@@ -52,11 +66,17 @@ export interface Git {
   run(args: readonly string[], options?: GitOptions): Promise<GitResult>;
   /** Trimmed standard output of `run`. */
   text(args: readonly string[], options?: GitOptions): Promise<string>;
+  readonly limits: GitLimits;
 }
 
-/** @param home an empty folder of ours: git must not read the user's settings */
-export function createGit(home: string): Git {
+/**
+ * @param home an empty folder of ours: git must not read the user's settings. Its path marks our processes.
+ * @param settings credentials for origins and limits
+ */
+export function createGit(home: string, settings: GitSettings): Git {
   mkdirSync(home, { recursive: true, mode: 0o700 });
+  const transport = transportSettings(settings);
+  const prefix = limitingPrefix(settings.limits);
   const environment = {
     PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
     HOME: home,
@@ -64,8 +84,10 @@ export function createGit(home: string): Git {
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
-    GIT_ALLOW_PROTOCOL: 'file:http:https:ssh',
+    // No plain http: a password would travel in the clear, and whoever sits between chooses what we fetch.
+    GIT_ALLOW_PROTOCOL: 'file:https:ssh',
     GIT_OPTIONAL_LOCKS: '0',
+    // Known to git 2.39.4 and later; what protects before it is that a mirror is never a partial clone.
     GIT_NO_LAZY_FETCH: '1',
     // A tree is what its id says, whatever a command in a worktree wrote into refs/replace.
     GIT_NO_REPLACE_OBJECTS: '1',
@@ -73,47 +95,108 @@ export function createGit(home: string): Git {
     GIT_COMMITTER_NAME: 'Mission Control', GIT_COMMITTER_EMAIL: 'mission-control@localhost',
   };
 
-  async function run(args: readonly string[], options: GitOptions = {}): Promise<GitResult> {
+  async function once(args: readonly string[], options: GitOptions): Promise<GitResult> {
     const place = [
       ...(options.gitDir === undefined ? [] : [`--git-dir=${options.gitDir}`]),
       ...(options.workTree === undefined ? [] : [`--work-tree=${options.workTree}`]),
     ];
     const env = {
-      ...environment, ...options.env,
+      ...environment, ...transport.environment, ...options.env,
       ...(options.indexFile === undefined ? {} : { GIT_INDEX_FILE: options.indexFile }),
     };
-    const result = await spawnGit([...always, ...place, ...args], env, options);
-    if (result.code !== 0 && !(options.okCodes ?? []).includes(result.code)) {
-      throw new GitError(args, result.code, result.stderr);
-    }
+    const command = args[0] ?? '';
+    const argv = ['git', ...always, ...(command in remoteSeconds ? transport.config : []), ...place, ...args];
+    return spawnGit(
+      takesForeignObjects.has(command) ? [...prefix, ...argv] : argv, env, options, remoteSeconds[command]?.(settings.limits));
+  }
+
+  async function run(args: readonly string[], options: GitOptions = {}): Promise<GitResult> {
+    const result = await withoutStaleLock(() => once(args, options), options.gitDir, home);
+    if (result.code !== 0 && !(options.okCodes ?? []).includes(result.code)) throw new GitError(args, result);
     return result;
   }
 
   return {
     run,
     text: async (args, options) => (await run(args, options)).stdout.toString('utf8').trim(),
+    limits: settings.limits,
   };
 }
 
-function spawnGit(argv: string[], env: Record<string, string>, options: GitOptions): Promise<GitResult> {
+/** What talks to an origin, and how long each may take, in seconds. Nothing that waits for another machine waits forever. */
+const remoteSeconds: Record<string, (limits: GitLimits) => number> = {
+  'ls-remote': (limits) => limits.ask_seconds,
+  fetch: (limits) => limits.transfer_seconds,
+  push: (limits) => limits.transfer_seconds,
+};
+
+/** What unpacks objects that a stranger packed. */
+const takesForeignObjects = new Set(['fetch', 'bundle']);
+
+const graceMs = 2_000;
+
+/** A push has receive-pack at work in somebody else's repository, which is never ended half-way: only our side is. */
+const aloneIn = (argv: readonly string[]): boolean => argv.includes('push');
+
+const answers = { time: 'stopped after its time limit', output: `stopped: it said more than ${maxOutputBytes} bytes` };
+
+function spawnGit([program, ...argv]: string[], env: Record<string, string>, options: GitOptions, seconds: number | undefined): Promise<GitResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn('git', argv, {
-      env, cwd: options.workTree ?? '/', stdio: ['pipe', 'pipe', 'pipe'],
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
+    if (options.signal?.aborted) {
+      reject(options.signal.reason as Error);
+      return;
+    }
+    // A group of its own: ending it ends its helpers too (ssh, remote-https, upload-pack, index-pack).
+    const child = spawn(program!, argv, { env, cwd: options.workTree ?? '/', stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    let stopped: 'time' | 'output' | 'enough' | 'cancelled' | undefined;
+    let last: NodeJS.Timeout | undefined;
+    const send = (name: NodeJS.Signals): void => {
+      // Gone by itself in this moment, or never started.
+      try { process.kill(aloneIn(argv) ? child.pid! : -child.pid!, name); } catch { return; }
+    };
+    // Asked first: a git that is asked takes its locks and its half-written files away.
+    const stop = (why: typeof stopped): void => {
+      if (stopped !== undefined) return;
+      stopped = why;
+      send('SIGTERM');
+      last = setTimeout(() => send('SIGKILL'), graceMs);
+    };
+    const cancel = (): void => stop('cancelled');
+    options.signal?.addEventListener('abort', cancel, { once: true });
+    const timer = seconds === undefined ? undefined : setTimeout(() => stop('time'), seconds * 1_000);
+
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     let size = 0;
     child.stdout.on('data', (chunk: Buffer) => {
+      if (options.onOutput !== undefined) {
+        if (stopped === undefined && !options.onOutput(chunk)) stop('enough');
+        return;
+      }
       size += chunk.length;
-      if (size > maxOutputBytes) child.kill('SIGKILL');
+      if (size > maxOutputBytes) stop('output');
       else out.push(chunk);
     });
     child.stderr.on('data', (chunk: Buffer) => { if (err.length < 64) err.push(chunk); });
-    child.on('error', reject);
+    const settled = (): void => {
+      clearTimeout(timer);
+      clearTimeout(last);
+      options.signal?.removeEventListener('abort', cancel);
+    };
+    child.on('error', (error) => {
+      settled();
+      reject(error);
+    });
     child.on('close', (code, signal) => {
-      const stderr = Buffer.concat(err).toString('utf8');
-      resolve({ code: code ?? 128, stdout: Buffer.concat(out), stderr: signal === null ? stderr : `${stderr}killed by ${signal}` });
+      settled();
+      if (stopped === 'cancelled') {
+        reject(options.signal!.reason as Error);
+        return;
+      }
+      const said = Buffer.concat(err).toString('utf8');
+      const result = { stdout: Buffer.concat(out), code: stopped === 'enough' ? 0 : code ?? 128 };
+      if (stopped === 'time' || stopped === 'output') resolve({ ...result, stopped, stderr: `${said}${answers[stopped]}` });
+      else resolve({ ...result, stderr: signal === null ? said : `${said}killed by ${signal}` });
     });
     // git may end without reading all of it.
     child.stdin.on('error', () => undefined);

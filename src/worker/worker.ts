@@ -37,8 +37,8 @@ export async function startWorker(
   const hostId = await hostIdOf(config.home);
   const hostQueue = workspaceQueue(hostId);
   const temporal = await createClient(config.temporal);
-  const git = createGit(join(config.home, 'scratch', 'git-home'));
-  const mirrors = createMirrors(git, join(config.home, 'mirrors'));
+  const git = createGit(join(config.home, 'scratch', 'git-home'), config.git);
+  const mirrors = createMirrors(git, join(config.home, 'mirrors'), config.repoRoots);
   const activities = createActivities({
     config, logger, database, temporal, hostQueue, git, mirrors,
     artifacts: createArtifacts(config.artifacts, database.query),

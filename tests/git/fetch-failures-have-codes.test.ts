@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openWorkspace, type Workspace } from '../support/workspace.ts';
@@ -8,7 +8,7 @@ beforeAll(async () => { workspace = await openWorkspace(); });
 afterAll(() => workspace.close());
 
 test('a path that is nothing, a file, an empty folder or a broken repository: REPOSITORY_UNREACHABLE, and the path is named', async () => {
-  const [nothing, file, empty, broken] = ['nothing', 'file', 'empty', 'broken'].map((name) => join(workspace.home, name)) as [string, string, string, string];
+  const [nothing, file, empty, broken] = ['nothing', 'file', 'empty', 'broken'].map((name) => join(workspace.home, 'repositories', name)) as [string, string, string, string];
   writeFileSync(file, 'text');
   mkdirSync(empty);
   mkdirSync(join(broken, '.git'), { recursive: true });
@@ -21,7 +21,7 @@ test('a path that is nothing, a file, an empty folder or a broken repository: RE
 
 test('a branch that is not there, in a repository with commits and in one without: BRANCH_UNKNOWN, and it is named', async () => {
   const repository = workspace.repository({ 'a.txt': 'one\n' });
-  const empty = join(workspace.home, 'no-commits');
+  const empty = join(workspace.home, 'repositories', 'no-commits');
   repository.git('init', '-q', '--initial-branch=main', empty);
   for (const origin of [repository.path, empty]) {
     const failed = workspace.mirrors.fetchTip({ repository_id: 'repo_branch', origin, kind: 'path' }, 'gone');
@@ -68,9 +68,10 @@ test('ten fetches of one repository at once all get the tip', async () => {
 test('a name that looks like an option reaches no command', async () => {
   const fetched = await workspace.fetched(workspace.repository({ 'a.txt': 'one\n' }));
   const written = join(workspace.home, 'written');
-  for (const name of [`--output=${written}`, '-x', '--all', 'main..main', 'no-such', '']) {
-    await expect(workspace.mirrors.resolve(fetched.repository_id, name), name).rejects.toThrow('git rev-parse failed');
+  for (const name of [`--output=${written}`, '-x', '--all', 'main..main', 'no-such', '', 'main\nmain', ':/first', '@{-1}']) {
+    await expect(workspace.mirrors.resolve(fetched.repository_id, name), name).rejects.toMatchObject({ type: 'BRANCH_UNKNOWN' });
   }
+  expect(existsSync(written)).toBe(false);
 });
 
 test('a cancelled fetch ends at once', async () => {

@@ -141,7 +141,7 @@ test('the user\'s git configuration and GIT_* environment are not looked at', as
     GIT_EXEC_PATH: userHome, GIT_TEMPLATE_DIR: userHome, GIT_NAMESPACE: 'other', GIT_ALLOW_PROTOCOL: 'ext',
   })) vi.stubEnv(name, value);
 
-  const worker = await openWorkspace();
+  const worker = await openWorkspace({ MISSION_CONTROL_REPO_ROOTS: workspace.home });
   onTestFinished(() => worker.close());
   const fetched = await worker.fetched(repository);
   expect(fetched.base.commit).toBe(before);

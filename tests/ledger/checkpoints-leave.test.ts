@@ -1,6 +1,7 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readConfig } from '../../src/config.ts';
 import { createGit } from '../../src/git/git.ts';
 import { ledgerPaths } from '../../src/home.ts';
 import { checkpointRef, publishCheckpoints } from '../../src/worker/checkpoints.ts';
@@ -9,7 +10,7 @@ import { temporaryFolder } from '../support/repository.ts';
 
 test('a git that was killed while it published does not stop the next', async () => {
   const home = temporaryFolder();
-  const git = createGit(home);
+  const git = createGit(home, readConfig({ MISSION_CONTROL_HOME: home }).git);
   const paths = ledgerPaths(home);
   await mkdir(paths.folder);
   const publish = async (note: string): Promise<void> => {

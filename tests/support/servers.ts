@@ -90,10 +90,10 @@ export async function startApi({ home, databaseUrl, temporal: address, logger = 
   const pepper = await pepperOf(home);
   const database = createDatabase(databaseUrl, logger);
   const temporal = await createClient(config.temporal);
-  const git = createGit(join(home, 'scratch', 'git-home'));
+  const git = createGit(join(home, 'scratch', 'git-home'), config.git);
   const app = await buildApp({
     config, logger, database, temporal, git, pepper, artifacts: createArtifacts(config.artifacts, database.query),
-    catalog: createCatalog(config.configFolder, database), mirrors: createMirrors(git, join(home, 'mirrors')),
+    catalog: createCatalog(config.configFolder, database), mirrors: createMirrors(git, join(home, 'mirrors'), config.repoRoots),
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
   return {

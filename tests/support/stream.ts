@@ -32,10 +32,10 @@ export async function startStreaming(environment: Record<string, string> = {}) {
   /** Another api process's worth of the api, on the same ledger. */
   async function startApi(port = 0) {
     const database = createDatabase(ledger.db.url, silent);
-    const git = createGit(home);
+    const git = createGit(home, config.git);
     const app = await buildApp({
       config, logger: silent, database, temporal, git, pepper, artifacts: createArtifacts(config.artifacts, database.query),
-      catalog: createCatalog(config.configFolder, database), mirrors: createMirrors(git, home),
+      catalog: createCatalog(config.configFolder, database), mirrors: createMirrors(git, home, config.repoRoots),
     });
     await app.listen({ host: '127.0.0.1', port });
     return {

@@ -50,11 +50,11 @@ export async function startSystem() {
 
   const pepper = await pepperOf(home);
   const temporal = await createClient(config.temporal);
-  const git = createGit(join(home, 'scratch', 'git-home'));
+  const git = createGit(join(home, 'scratch', 'git-home'), config.git);
   const artifacts = createArtifacts(config.artifacts, db.database.query);
   const app = await buildApp({
     config, logger: silent, database: db.database, temporal, git, pepper, artifacts,
-    catalog: createCatalog(config.configFolder, db.database), mirrors: createMirrors(git, join(home, 'mirrors')),
+    catalog: createCatalog(config.configFolder, db.database), mirrors: createMirrors(git, join(home, 'mirrors'), config.repoRoots),
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${(app.server.address() as { port: number }).port}`;

@@ -24,13 +24,14 @@ export type Workspace = Awaited<ReturnType<typeof openWorkspace>>;
 
 const asActivity = <T>(work: () => Promise<T>): Promise<T> => new MockActivityEnvironment().run(work);
 
-export async function openWorkspace() {
+/** @param environment variables that configure it, beside those of every test */
+export async function openWorkspace(environment: Record<string, string> = {}) {
   const home = temporaryFolder();
   await openHome(home);
   const db = await copyDatabase();
-  const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: db.url, MISSION_CONTROL_ENVIRONMENT: 'test' });
-  const git = createGit(join(home, 'scratch', 'git-home'));
-  const mirrors = createMirrors(git, join(home, 'mirrors'));
+  const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: db.url, MISSION_CONTROL_ENVIRONMENT: 'test', ...environment });
+  const git = createGit(join(home, 'scratch', 'git-home'), config.git);
+  const mirrors = createMirrors(git, join(home, 'mirrors'), config.repoRoots);
   const worktrees = createWorktrees(git, mirrors, db.database.query, join(home, 'worktrees'), 'this-host');
   const processes = createProcessRunner(join(home, 'scratch'));
   const artifacts = createArtifacts(config.artifacts, db.database.query);
