@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { branchRule, commitRule } from '../domain/branch.ts';
 
 export interface FieldError { path: string; message: string }
 
@@ -76,8 +77,7 @@ export function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     const errors = error.validation.flatMap((issue) => fieldErrors(issue as unknown as Issue));
-    const unknown = errors.some(({ message }) => message === unknownField);
-    return new Problem(400, unknown ? 'UNKNOWN_FIELD' : 'INVALID_REQUEST', describe(errors), errors);
+    return new Problem(400, codeOf(errors), describe(errors), errors);
   }
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new Problem(415, 'UNSUPPORTED_MEDIA_TYPE', 'send application/json');
@@ -96,6 +96,11 @@ export function toProblem(error: FastifyError): Problem {
 }
 
 const unknownField = 'unknown field';
+
+function codeOf(errors: readonly FieldError[]): string {
+  if (errors.some(({ message }) => message === unknownField)) return 'UNKNOWN_FIELD';
+  return errors.every(({ message }) => message === branchRule || message === commitRule) ? 'GIT_REF_INVALID' : 'INVALID_REQUEST';
+}
 
 interface Issue { keyword: string; instancePath: string; message: string; params: { keys?: string[]; errors?: ZodIssue[][] } }
 type ZodIssue = z.core.$ZodIssue;

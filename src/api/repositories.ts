@@ -86,17 +86,25 @@ async function pathUnderRoot({ config }: ApiDeps, path: string, field: string): 
 
 /** https and ssh only, nothing that git could take for an option or another transport, no password inside. */
 function checkedUrl(text: string): string {
-  const forbidden = (why: string): Problem =>
-    new Problem(400, 'GIT_URL_FORBIDDEN', `the URL is refused: ${why}`, [{ path: 'url', message: why }]);
+  const refused = (code: 'GIT_URL_FORBIDDEN' | 'GIT_URL_INVALID', why: string): Problem =>
+    new Problem(400, code, `the URL is refused: ${why}`, [{ path: 'url', message: why }]);
+  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(text)?.[0].toLowerCase();
+  if (scheme !== undefined && !['https:', 'ssh:'].includes(scheme)) throw refused('GIT_URL_FORBIDDEN', `${scheme} is not https: or ssh:`);
   let url: URL;
+  let host: string;
+  let user: string;
   try {
+    // Git decodes what the parser leaves encoded; the parser leaves out line ends and tabs, which git would read.
+    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+    if (/[\x00-\x20\x7f\\]/.test(decodeURIComponent(text))) throw new TypeError();
     url = new URL(text);
+    [host, user] = [url.hostname, url.username].map((part) => decodeURIComponent(part)) as [string, string];
   } catch {
-    throw forbidden('not a URL');
+    throw refused('GIT_URL_INVALID', 'not a URL, for example https://host/path.git or ssh://git@host/path.git');
   }
-  if (!['https:', 'ssh:'].includes(url.protocol)) throw forbidden(`${url.protocol} is not https: or ssh:`);
-  if (url.password !== '') throw forbidden('it holds a password');
-  if (url.hostname.startsWith('-') || url.username.startsWith('-')) throw forbidden('the host looks like an option');
+  if (host === '') throw refused('GIT_URL_INVALID', 'it names no host');
+  if (url.password !== '') throw refused('GIT_URL_FORBIDDEN', 'it holds a password');
+  if (host.startsWith('-') || user.startsWith('-')) throw refused('GIT_URL_FORBIDDEN', 'the host or user looks like an option');
   return url.href;
 }
 

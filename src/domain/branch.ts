@@ -9,3 +9,7 @@ export const isBranchName = (name: string): boolean =>
   name.length > 0 && new TextEncoder().encode(name).length <= maxBytes && name !== '@' && name !== 'HEAD' && !forbidden.test(name) &&
   !name.startsWith('-') && !name.startsWith('/') && !name.startsWith('.') && !name.endsWith('/') && !name.endsWith('.') &&
   !name.startsWith('refs/');
+
+/** What is said of a name that is none; answered as GIT_REF_INVALID. */
+export const branchRule = 'a branch name as git-check-ref-format takes it';
+export const commitRule = 'a full commit id';

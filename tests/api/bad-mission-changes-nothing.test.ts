@@ -81,8 +81,8 @@ describe('a field that is wrong is named', () => {
     ['201 labels', set('labels', Array(201).fill('x')), 'INVALID_REQUEST', 'labels'],
     ['a diff over 1 MiB', set('workspace.patch_candidates', [{ kind: 'diff', text: long(1_048_577) }]), 'INVALID_REQUEST', 'workspace.patch_candidates.0.text'],
     ['a candidate of an unknown kind', set('workspace.patch_candidates', [{ kind: 'url', ref: 'x' }]), 'INVALID_REQUEST', 'workspace.patch_candidates.0.kind'],
-    ['a candidate branch that looks like an option', set('workspace.patch_candidates', [{ kind: 'branch', ref: '--output=/tmp/x' }]), 'INVALID_REQUEST', 'workspace.patch_candidates.0.ref'],
-    ['a candidate commit that is a name', set('workspace.patch_candidates', [{ kind: 'commit', ref: 'HEAD~1' }]), 'INVALID_REQUEST', 'workspace.patch_candidates.0.ref'],
+    ['a candidate branch that looks like an option', set('workspace.patch_candidates', [{ kind: 'branch', ref: '--output=/tmp/x' }]), 'GIT_REF_INVALID', 'workspace.patch_candidates.0.ref'],
+    ['a candidate commit that is a name', set('workspace.patch_candidates', [{ kind: 'commit', ref: 'HEAD~1' }]), 'GIT_REF_INVALID', 'workspace.patch_candidates.0.ref'],
     ['an artefact that is no digest', set('workspace.patch_candidates', [{ kind: 'diff', artifact: '../../etc/passwd' }]), 'INVALID_REQUEST', 'workspace.patch_candidates.0.artifact'],
     ['NUL in a text', set('title', 'a\0b'), 'INVALID_REQUEST', 'title'],
     ['NUL deep inside', set('symptoms', [{ description: 'a\0b' }]), 'INVALID_REQUEST', 'symptoms.0.description'],
@@ -102,7 +102,7 @@ describe('a field that is wrong is named', () => {
     ['a parent that is no id', set('parent_mission_id', "x' OR 1=1"), 'INVALID_REQUEST', 'parent_mission_id'],
     ...['-x', '--output=/tmp/x', 'a..b', 'refs/heads/main', 'a b', 'a~1', 'x.lock', '@', 'HEAD', 'a\0b', '', '/a', 'a\\b'].flatMap((name) =>
       ['workspace.target_branch', 'workspace.working_branch', 'workspace_branch'].map((field): [string, Change, string, string] =>
-        [`${field} ${JSON.stringify(name)}`, set(field, name), 'INVALID_REQUEST', field])),
+        [`${field} ${JSON.stringify(name)}`, set(field, name), 'GIT_REF_INVALID', field])),
   ])('%s: 400', (_name, change, code, path) => refused(change, 400, code, path));
 });
 

@@ -20,10 +20,20 @@ const refused = (json: Record<string, unknown>, status: number, code: string, pa
   changingNothing(system.db.database, async () => expectProblem(await register(json), status, code, path));
 
 test.each([
-  'ext::sh -c touch% /tmp/x', 'EXT::sh -c true', 'file:///etc', 'FILE:///etc', '--upload-pack=touch /tmp/x', '-oProxyCommand=x', 'fd::17', 'http://example.com/a.git',
-  'git://example.com/a', 'ftp://example.com/a', 'javascript:alert(1)', 'data:,x', '/etc', '../x', 'user@host:path', 'https://user:secret@example.com/a',
-  'https://:secret@example.com/a', 'ssh://user:secret@example.com/a', 'ssh://-oProxyCommand=x/a', 'ssh://-oProxyCommand=x@example.com/a', 'https://', 'https:// /', 'x',
-])('the URL %s is refused', (url) => refused({ url, default_branch: 'main' }, 400, 'GIT_URL_FORBIDDEN', 'url'));
+  '--upload-pack=touch /tmp/x', '--upload-pack=touch', '-oProxyCommand=x', '-u', '/etc', '../x',
+  'user@host:path', 'https://', 'https:// /', 'x', 'https://example.com/a\nb', 'https://exa\tmple.com/a', 'https://example.com/a%0ab', 'https://example.com/a%00b',
+  'https://example.com/%zz', 'ssh://', 'ssh:///a', 'https:\\\\example.com\\a',
+])('%j is no URL', (url) => refused({ url, default_branch: 'main' }, 400, 'GIT_URL_INVALID', 'url'));
+
+test('a NUL in the URL is refused before it is looked at', () =>
+  refused({ url: 'https://example.com/a\0b', default_branch: 'main' }, 400, 'INVALID_REQUEST', 'url'));
+
+test.each([
+  'ext::sh -c touch% /tmp/x', 'EXT::sh -c true', 'Ext::true', 'file:///etc', 'FILE:///etc', 'file:/etc', 'fd::17', 'http://example.com/a.git', 'git://example.com/a', 'git+ssh://example.com/a',
+  'ftp://example.com/a', 'rsync://example.com/a', 'javascript:alert(1)', 'data:,x', 'https://user:secret@example.com/a',
+  'https://:secret@example.com/a', 'ssh://user:secret@example.com/a', 'ssh://-oProxyCommand=x/a', 'ssh://-oProxyCommand=x@example.com/a',
+  'ssh://%2doProxyCommand=x/a', 'ssh://%2doProxyCommand=x@example.com/a', 'https://-x@example.com/a',
+])('the URL %s is forbidden', (url) => refused({ url, default_branch: 'main' }, 400, 'GIT_URL_FORBIDDEN', 'url'));
 
 test('a refused URL with a password does not come back', async () => {
   for (const url of ['https://user:hunter2@example.com/a', 'https://user:hunter2@']) {
@@ -32,7 +42,7 @@ test('a refused URL with a password does not come back', async () => {
 });
 
 test.each(['-x', '--output=/tmp/x', 'a b', 'refs/heads/x', 'x..y', ''])('a default branch %j is refused', (default_branch) =>
-  refused({ path: repository.path, default_branch }, 400, 'INVALID_REQUEST', 'default_branch'));
+  refused({ path: repository.path, default_branch }, 400, 'GIT_REF_INVALID', 'default_branch'));
 
 test.each(['../x', '-x', '', 'a/b', 'a b', 'x'.repeat(201), '.hidden'])('a name %j is refused', (name) =>
   refused({ name, path: repository.path }, 400, 'INVALID_REQUEST', 'name'));

@@ -4,7 +4,7 @@
  * every limit stands here and nowhere else.
  */
 import { z } from 'zod';
-import { isBranchName } from '../branch.ts';
+import { branchRule, commitRule, isBranchName } from '../branch.ts';
 import { comparators } from '../metric.ts';
 import { missionTypes, severities } from '../mission.ts';
 import { metricIdSchema } from './metric.ts';
@@ -21,7 +21,7 @@ const shortText = text(200);
 const longText = text(maxTextLength);
 const slug = z.string().min(1).max(200).regex(/^[a-z0-9][a-z0-9_.-]*$/i, 'letters, digits, _ . -');
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a hex sha256');
-const branchName = z.string().refine(isBranchName, 'a branch name as git-check-ref-format takes it');
+const branchName = z.string().refine(isBranchName, branchRule);
 const missionIdText = z.string().regex(/^mission_\d{8}_\d{3,}$/, 'a mission id');
 
 export const contextSchema = z.strictObject({
@@ -81,7 +81,7 @@ export const patchCandidateSchema = z.discriminatedUnion('kind', [
   }).refine((c) => (c.text === undefined) !== (c.artifact === undefined), 'exactly one of text and artifact'),
   z.strictObject({ kind: z.literal('bundle'), artifact: sha256 }),
   z.strictObject({ kind: z.literal('branch'), ref: branchName }),
-  z.strictObject({ kind: z.literal('commit'), ref: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, 'a full commit id') }),
+  z.strictObject({ kind: z.literal('commit'), ref: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, commitRule) }),
 ]);
 export type PatchCandidateInput = z.infer<typeof patchCandidateSchema>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isBranchName } from '../branch.ts';
+import { branchRule, isBranchName } from '../branch.ts';
 import { testReportFormats } from '../commands.ts';
 import { text } from './text.ts';
 
@@ -42,7 +42,7 @@ export const createRepositorySchema = z.strictObject({
   name: z.string().min(1).max(200).regex(/^[a-z0-9][a-z0-9._-]*$/i, 'letters, digits, . _ -'),
   path: text(4_000).optional(),
   url: text(4_000).optional(),
-  default_branch: z.string().refine(isBranchName, 'a branch name as git-check-ref-format takes it').optional(),
+  default_branch: z.string().refine(isBranchName, branchRule).optional(),
   commands: repositorySettingsSchema.shape.commands,
   stress_thresholds: repositorySettingsSchema.shape.stress_thresholds,
   protected_paths: repositorySettingsSchema.shape.protected_paths,
