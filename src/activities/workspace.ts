@@ -12,7 +12,8 @@ import type { ActivityDeps } from './deps.ts';
 import { failure, hasCode } from '../engine/failure.ts';
 import { candidateRef } from '../git/mirror.ts';
 import { patchIdOf } from '../git/patch-id.ts';
-import { changesBetween, vet } from '../git/vetting.ts';
+import { countFiles } from '../git/tree-limits.ts';
+import { changesBetween, maxChangedFiles, vet } from '../git/vetting.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { runSetup } from './setup.ts';
 
@@ -82,7 +83,7 @@ async function applyCandidate(deps: ActivityDeps, input: ApplyCandidateInput): P
   if (tree.tree === input.base.tree) return refuse(`candidate ${input.number} changes nothing`);
   const vetting = await vet(git, gitDir, input.base.tree, tree.tree);
   if (vetting.refused.length > 0) {
-    const named = vetting.refused.slice(0, 20).map(({ path, rule }) => `${path || 'the patch'}: ${rule}`);
+    const named = vetting.refused.slice(0, 20).map(({ code, path, rule }) => `${path || 'the patch'}: ${rule} (${code})`);
     return refuse(`candidate ${input.number} is refused: ${named.join('; ')}`);
   }
 
@@ -163,6 +164,8 @@ async function fetchCandidate(
       : await mirrors.fetchCommit(repository, candidate.ref);
   } catch (error) {
     if (hasCode(error, 'BRANCH_UNKNOWN')) return { problem: `the origin has no ${candidate.kind} ${candidate.ref}` };
+    // The candidate's own fault: the next one is tried.
+    if (hasCode(error, 'REPO_LIMIT') || hasCode(error, 'REPOSITORY_UNSOUND')) return { problem: `${error.message} (${error.type})` };
     throw error;
   }
 }
@@ -179,6 +182,9 @@ async function unbundle({ git }: ActivityDeps, gitDir: string, path: string): Pr
 /** What the commit makes of the base: its own tree when it stands on the base, else the merge of both. */
 async function mergeOf({ git }: ActivityDeps, gitDir: string, base: string, commit: string | { problem: string }): Promise<Applied> {
   if (typeof commit !== 'string') return commit;
+  // Counted before git merges or compares it: both put every file of a tree into memory.
+  const most = 2 * await countFiles(git, gitDir, base, git.limits.tree_entries) + maxChangedFiles;
+  if (await countFiles(git, gitDir, commit, most) > most) return { problem: `it has more than ${most} files (PATCH_LIMIT)` };
   const merged = await git.run(['merge-tree', '--write-tree', '--name-only', '-z', '--no-messages', base, commit], { gitDir, okCodes: [1, 128] });
   const [tree, ...conflicts] = merged.stdout.toString('utf8').split('\0').filter((part) => part !== '');
   if (merged.code === 0) return { tree: tree! };
@@ -193,7 +199,11 @@ async function applyToTree({ config, git }: ActivityDeps, gitDir: string, base: 
     await git.run(['read-tree', base], { gitDir, indexFile });
     const { code, stderr } = await git.run(['apply', '--cached', '--whitespace=nowarn', '-'],
       { gitDir, indexFile, input: patch, okCodes: [1, 128] });
-    if (code !== 0) return { problem: stderr.trim().replaceAll(/^error: /gm, '').slice(0, 1_000) };
+    if (code !== 0) {
+      const said = stderr.trim().replaceAll(/^error: /gm, '').slice(0, 1_000);
+      // What git itself does not apply, whatever the tree looks like.
+      return { problem: /invalid path '|is beyond a symbolic link/.test(said) ? `${said} (PATCH_PATH_FORBIDDEN)` : said };
+    }
     return { tree: await git.text(['write-tree'], { gitDir, indexFile }) };
   } finally {
     await Promise.all([indexFile, `${indexFile}.lock`].map((path) => rm(path, { force: true })));

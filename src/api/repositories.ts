@@ -19,7 +19,7 @@ export async function createRepository(deps: ApiDeps, input: CreateRepository, p
   }
   const { commands, stress_thresholds, protected_paths } = input;
   return register(deps, {
-    name: input.name, ...where, default_branch: input.default_branch ?? await defaultBranch(deps, where.origin),
+    name: input.name, ...where, default_branch: input.default_branch ?? await defaultBranch(deps, where.origin, input.path === undefined ? 'url' : 'path'),
     settings: { commands, stress_thresholds, protected_paths },
   }, principal);
 }
@@ -40,7 +40,7 @@ export async function repositoryOf(
   const known = await findByOrigin(deps.database.query, origin);
   if (known !== undefined) return known;
   const settings = { commands: {}, stress_thresholds: [], protected_paths: [] };
-  const input = { origin, kind: 'path' as const, default_branch: await defaultBranch(deps, origin), settings };
+  const input = { origin, kind: 'path' as const, default_branch: await defaultBranch(deps, origin, 'workspace.repo_path'), settings };
   for (;;) {
     const name = await freeName(deps, basename(origin).replace(/\.git$/, '').replaceAll(/[^\w.-]/g, '-'));
     try {
@@ -108,11 +108,11 @@ function checkedUrl(text: string): string {
   return url.href;
 }
 
-async function defaultBranch({ mirrors }: ApiDeps, origin: string): Promise<string> {
+async function defaultBranch({ mirrors }: ApiDeps, origin: string, field: string): Promise<string> {
   try {
     return await mirrors.defaultBranch(origin);
   } catch (error) {
-    throw gitProblem(error);
+    throw gitProblem(error, field);
   }
 }
 
@@ -121,12 +121,13 @@ export async function requireBranch({ mirrors }: ApiDeps, repository: Repository
   try {
     if (await mirrors.hasBranch(repository.origin, branch)) return;
   } catch (error) {
-    throw gitProblem(error);
+    throw gitProblem(error, 'workspace');
   }
   throw new Problem(422, 'BRANCH_UNKNOWN', `${repository.name} has no branch ${branch}`, [{ path: 'workspace.target_branch', message: 'not there' }]);
 }
 
-function gitProblem(error: unknown): unknown {
+function gitProblem(error: unknown, field: string): unknown {
   if (!(error instanceof ApplicationFailure)) return error;
-  return new Problem(error.type === 'REPOSITORY_NOT_OWNED' ? 403 : 422, error.type ?? 'REPOSITORY_UNREACHABLE', error.message);
+  const status = error.type === 'REPOSITORY_NOT_OWNED' ? 403 : 422;
+  return new Problem(status, error.type ?? 'REPOSITORY_UNREACHABLE', error.message, [{ path: field, message: error.message }]);
 }

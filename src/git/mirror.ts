@@ -92,8 +92,8 @@ export function createMirrors(git: Git, folder: string, repoRoots: readonly stri
   }
 
   /** @returns what git said; a code other than 0 is the caller's to judge, except for what no other fetch would change */
-  async function fetch({ origin, kind }: RepositoryRef, gitDir: string, refspec: string, signal?: AbortSignal): Promise<GitResult> {
-    await requireInside(origin, kind);
+  async function fetch({ origin }: RepositoryRef, gitDir: string, refspec: string, signal?: AbortSignal): Promise<GitResult> {
+    await requireInside(origin);
     const result = await git.run(
       ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--end-of-options', origin, refspec],
       { gitDir, okCodes: [1, 128, 141], ...(signal ? { signal } : {}) });
@@ -107,8 +107,8 @@ export function createMirrors(git: Git, folder: string, repoRoots: readonly stri
     return result;
   }
 
-  async function requireInside(origin: string, kind: RepositoryRef['kind']): Promise<void> {
-    if (kind !== 'path') return;
+  async function requireInside(origin: string): Promise<void> {
+    if (!origin.startsWith('/')) return;
     const outside = await outsideOfRoots(origin, repoRoots);
     if (outside !== undefined) throw failure('PATH_FORBIDDEN', `${origin} leads to ${outside}, which is not under an allowed root`);
   }
@@ -142,7 +142,7 @@ export function createMirrors(git: Git, folder: string, repoRoots: readonly stri
       });
     },
     async defaultBranch(origin) {
-      await requireInside(origin, origin.startsWith('/') ? 'path' : 'url');
+      await requireInside(origin);
       const said = await lsRemote(['--symref'], origin, 'HEAD');
       const match = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(said);
       if (match === null) throw failure('BRANCH_UNKNOWN', 'the repository has no default branch; name target_branch');
@@ -153,6 +153,7 @@ export function createMirrors(git: Git, folder: string, repoRoots: readonly stri
       return said.split('\n').find((line) => line.endsWith(`\trefs/heads/${branch}`))?.split('\t')[0] ?? null;
     },
     async hasBranch(origin, branch) {
+      await requireInside(origin);
       return (await lsRemote([], origin, `refs/heads/${branch}`)).trim() !== '';
     },
   };

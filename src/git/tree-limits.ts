@@ -39,3 +39,16 @@ export async function requireSmallTree(git: Git, gitDir: string, tree: string, o
   if (result.code !== 0) problem ??= `its tree cannot be listed: ${result.stderr.trim().slice(0, 300)}`;
   if (problem !== undefined) throw failure('REPO_LIMIT', `${origin}: ${problem}`);
 }
+
+/** Files of a tree, counted no further than one more than `most`. */
+export async function countFiles(git: Git, gitDir: string, tree: string, most: number): Promise<number> {
+  let files = 0;
+  await git.run(['ls-tree', '-r', '-z', '--name-only', tree], {
+    gitDir,
+    onOutput(chunk) {
+      for (const byte of chunk) if (byte === 0) files += 1;
+      return files <= most;
+    },
+  });
+  return Math.min(files, most + 1);
+}

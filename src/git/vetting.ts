@@ -3,6 +3,7 @@
  * No diff parser of ours stands between a hostile patch and its effect, and no worktree is touched.
  */
 import type { Git } from './git.ts';
+import { maxPathBytes } from './limits.ts';
 
 export interface Change {
   path: string;
@@ -13,7 +14,16 @@ export interface Change {
   status: string;
 }
 
-export interface Vetting { changes: Change[]; refused: { path: string; rule: string }[] }
+export type PatchRefusal = 'PATCH_PATH_FORBIDDEN' | 'PATCH_SYMLINK_FORBIDDEN' | 'SUBMODULE_FORBIDDEN' | 'PATCH_MODE_FORBIDDEN' | 'PATCH_NAME_COLLISION' | 'PATCH_LIMIT';
+
+export interface Refused {
+  code: PatchRefusal;
+  /** Empty when it is the patch as a whole. */
+  path: string;
+  rule: string;
+}
+
+export interface Vetting { changes: Change[]; refused: Refused[] }
 
 export const maxChangedFiles = 5_000;
 export const maxBlobBytes = 50 * 1024 * 1024;
@@ -36,36 +46,40 @@ export async function changesBetween(git: Git, gitDir: string, from: string, to:
   return changes;
 }
 
-/** Looks at every changed path; refused ones name the path and the rule. */
+/** Looks at every changed path; refused ones name the path, the rule and its code. */
 export async function vet(git: Git, gitDir: string, base: string, tree: string): Promise<Vetting> {
   const changes = await changesBetween(git, gitDir, base, tree);
-  const refused: Vetting['refused'] = [];
-  if (changes.length > maxChangedFiles) {
-    refused.push({ path: '', rule: `more than ${maxChangedFiles} files changed` });
-    return { changes, refused };
-  }
+  if (changes.length > maxChangedFiles) return { changes, refused: [{ code: 'PATCH_LIMIT', path: '', rule: `more than ${maxChangedFiles} files changed` }] };
   const added = changes.filter((change) => !zero.test(change.new_mode));
-  for (const change of added) {
-    if (isDotGit(change.path)) refused.push({ path: change.path, rule: 'a path of git itself' });
-    if (change.path.split('/').some((part) => part === '..' || part === '.')) {
-      refused.push({ path: change.path, rule: 'a path outside of the tree' });
-    }
-    if (change.new_mode === '160000') refused.push({ path: change.path, rule: 'a submodule change' });
-    else if (change.new_mode === '120000') {
-      if (Number(await git.text(['cat-file', '-s', change.new_blob], { gitDir })) > maxSymlinkBytes) {
-        refused.push({ path: change.path, rule: `a symlink to more than ${maxSymlinkBytes} bytes` });
-        continue;
-      }
-      const target = (await git.run(['cat-file', 'blob', change.new_blob], { gitDir })).stdout.toString('utf8');
-      if (leavesTree(change.path, target)) refused.push({ path: change.path, rule: 'a symlink that leaves the tree' });
-    } else if (change.new_mode !== '100644' && change.new_mode !== '100755') {
-      refused.push({ path: change.path, rule: `file mode ${change.new_mode}` });
-    } else if (Number(await git.text(['cat-file', '-s', change.new_blob], { gitDir })) > maxBlobBytes) {
-      refused.push({ path: change.path, rule: `larger than ${maxBlobBytes} bytes` });
-    }
-  }
+  const refused: Refused[] = [];
+  for (const change of added) refused.push(...refusedPath(change.path), ...(await refusedContent(git, gitDir, change)));
   refused.push(...await caseCollisions(git, gitDir, base, tree, added.filter((change) => zero.test(change.old_mode))));
   return { changes, refused };
+}
+
+function refusedPath(path: string): Refused[] {
+  const refuse = (rule: string): Refused => ({ code: 'PATCH_PATH_FORBIDDEN', path, rule });
+  return [
+    ...(isDotGit(path) ? [refuse('a path of git itself')] : []),
+    ...(path.split('/').some((part) => part === '..' || part === '.') ? [refuse('a path outside of the tree')] : []),
+    ...(Buffer.byteLength(path) > maxPathBytes ? [refuse(`a path of more than ${maxPathBytes} bytes`)] : []),
+  ];
+}
+
+async function refusedContent(git: Git, gitDir: string, { path, new_mode: mode, new_blob: blob }: Change): Promise<Refused[]> {
+  const refuse = (code: PatchRefusal, rule: string): Refused[] => [{ code, path, rule }];
+  const size = async (): Promise<number> => Number(await git.text(['cat-file', '-s', blob], { gitDir }));
+  switch (mode) {
+    case '160000': return refuse('SUBMODULE_FORBIDDEN', 'a submodule change');
+    case '120000': {
+      if (await size() > maxSymlinkBytes) return refuse('PATCH_SYMLINK_FORBIDDEN', `a symlink to more than ${maxSymlinkBytes} bytes`);
+      const target = (await git.run(['cat-file', 'blob', blob], { gitDir })).stdout.toString('utf8');
+      return leavesTree(path, target) ? refuse('PATCH_SYMLINK_FORBIDDEN', 'a symlink that leaves the tree') : [];
+    }
+    case '100644': case '100755':
+      return await size() > maxBlobBytes ? refuse('PATCH_LIMIT', `larger than ${maxBlobBytes} bytes`) : [];
+    default: return refuse('PATCH_MODE_FORBIDDEN', `file mode ${mode}`);
+  }
 }
 
 // NTFS and HFS+ take these for `.git`: trailing dots and spaces, the short name, a stream, ignorable code points.
@@ -96,7 +110,7 @@ export function leavesTree(path: string, target: string): boolean {
 /** Created files and folders that some file system takes for another one: on it the one would be written through the other. */
 async function caseCollisions(
   git: Git, gitDir: string, base: string, tree: string, created: readonly Change[],
-): Promise<Vetting['refused']> {
+): Promise<Refused[]> {
   if (created.length === 0) return [];
   const pathsOf = async (of: string): Promise<string[]> =>
     (await git.run(['ls-tree', '-r', '-t', '-z', '--name-only', of], { gitDir })).stdout.toString('utf8').split('\0');
@@ -109,7 +123,7 @@ async function caseCollisions(
   // Two folders that the base has already are the repository's own business.
   const before = new Set(await pathsOf(base));
   return suspects.filter((change) => withFolders(change.path).some((path) => collides(path) && !before.has(path)))
-    .map((change) => ({ path: change.path, rule: 'differs from another path only in case' }));
+    .map((change) => ({ code: 'PATCH_NAME_COLLISION', path: change.path, rule: 'differs from another path only in case' }));
 }
 
 /** A path and every folder that it lies in. */

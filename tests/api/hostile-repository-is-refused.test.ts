@@ -1,4 +1,4 @@
-import { symlinkSync } from 'node:fs';
+import { chownSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call, changingNothing, expectProblem, keyFor } from '../support/http.ts';
@@ -64,6 +64,18 @@ test('paths are held to the roots here too', async () => {
   const link = join(system.home, 'repositories', 'link');
   symlinkSync('/etc', link);
   for (const path of ['/etc', link, 'relative', `${repository.path}/../../keys`]) await refused({ path }, 422, 'PATH_FORBIDDEN', 'path');
+});
+
+test('a repository whose objects lie outside of the roots', async () => {
+  const borrower = system.repository(calculator);
+  writeFileSync(join(borrower.path, '.git', 'objects', 'info', 'alternates'), '/var/lib\n');
+  await refused({ path: borrower.path }, 422, 'PATH_FORBIDDEN', 'path');
+});
+
+test.runIf(process.getuid?.() === 0)('a repository of another user: 403, and nothing is trusted for it', async () => {
+  const foreign = system.repository(calculator);
+  for (const path of [foreign.path, join(foreign.path, '.git')]) chownSync(path, 12_345, 12_345);
+  await refused({ path: foreign.path }, 403, 'REPOSITORY_NOT_OWNED', 'path');
 });
 
 test('a repository is registered once, whatever it is called', async () => {

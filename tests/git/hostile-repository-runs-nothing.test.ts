@@ -160,14 +160,3 @@ test('a command in place of a URL is refused, whatever the letter case', async (
   }
   expect(existsSync(canary)).toBe(false);
 });
-
-test('objects that an origin borrows from elsewhere are copied: the mirror borrows nothing', async () => {
-  const lender = workspace.repository({ 'a.txt': 'lent\n' });
-  const borrower = workspace.repository({ 'b.txt': 'own\n' });
-  writeFileSync(join(borrower.path, '.git', 'objects', 'info', 'alternates'), `${join(lender.path, '.git', 'objects')}\n`);
-  borrower.git('reset', '--quiet', '--hard', lender.tip());
-  const fetched = await workspace.fetched(borrower);
-  for (const repository of [lender, borrower]) rmSync(repository.path, { recursive: true });
-  expect(existsSync(join(fetched.gitDir, 'objects', 'info', 'alternates'))).toBe(false);
-  expect(await workspace.git.text(['fsck', '--full', '--strict'], { gitDir: fetched.gitDir })).toBe('');
-});
