@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { identityOf } from '../processes.mjs';
 import { limitingPrefix, type GitLimits } from './limits.ts';
 import { withoutStaleLock } from './stale-locks.ts';
 import { transportSettings, type GitSettings } from './transport.ts';
@@ -59,6 +60,9 @@ const always = [
   '-c', 'advice.detachedHead=false',
 ];
 
+/** Names the process that a git works for, so that the next one finds what a killed one left running. */
+export const ownerVariable = 'MISSION_CONTROL_GIT_OWNER';
+
 const maxOutputBytes = 64 * 1024 * 1024;
 
 export interface Git {
@@ -77,7 +81,9 @@ export function createGit(home: string, settings: GitSettings): Git {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const transport = transportSettings(settings);
   const prefix = limitingPrefix(settings.limits);
+  const { pid, started } = identityOf(process.pid);
   const environment = {
+    [ownerVariable]: `${pid}@${started}`,
     PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
     HOME: home,
     LANG: 'C.UTF-8',

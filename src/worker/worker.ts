@@ -4,6 +4,7 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 import { createActivities } from '../activities/index.ts';
 import { createGit } from '../git/git.ts';
 import { createMirrors } from '../git/mirror.ts';
+import { endOrphanedGit } from '../git/orphans.ts';
 import { createWorktrees } from '../git/worktrees.ts';
 import { createProcessRunner } from '../activities/process/runner.ts';
 import type { Config } from '../config.ts';
@@ -37,7 +38,9 @@ export async function startWorker(
   const hostId = await hostIdOf(config.home);
   const hostQueue = workspaceQueue(hostId);
   const temporal = await createClient(config.temporal);
-  const git = createGit(join(config.home, 'scratch', 'git-home'), config.git);
+  const gitHome = join(config.home, 'scratch', 'git-home');
+  await endOrphanedGit(gitHome);
+  const git = createGit(gitHome, config.git);
   const mirrors = createMirrors(git, join(config.home, 'mirrors'), config.repoRoots);
   const activities = createActivities({
     config, logger, database, temporal, hostQueue, git, mirrors,
