@@ -86,6 +86,7 @@ const sentences: Readonly<Record<EventType, (payload: Payload, event: StoredEven
   'notification.delivered': ({ channel, title }) => ['told ', name(channel), because(title)],
   'notification.failed': ({ channel, reason }) => ['could not tell ', name(channel), because(reason)],
   'notification.test_requested': ({ channel }, event) => ['test message to ', name(channel), ' asked for', ...by(event)],
+  'candidates.bundled': ({ refs }) => [`the commits that did not land (${Array.isArray(refs) ? refs.length : 0}) are kept in a bundle`],
   'repository.registered': ({ name: which }, event) => ['repository ', name(which), ' registered', ...by(event)],
   'metric.defined': ({ metric_id }, event) => ['metric ', name(metric_id), ' defined', ...by(event)],
   'key.added': ({ principal_id, role }, event) => ['key for ', name(principal_id), ` (${text(role)}) added`, ...by(event)],

@@ -142,7 +142,6 @@ export function createMirrors(git: Git, folder: string, repoRoots: readonly stri
       });
     },
     async defaultBranch(origin) {
-      await requireInside(origin);
       const said = await lsRemote(['--symref'], origin, 'HEAD');
       const match = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(said);
       if (match === null) throw failure('BRANCH_UNKNOWN', 'the repository has no default branch; name target_branch');
@@ -153,12 +152,12 @@ export function createMirrors(git: Git, folder: string, repoRoots: readonly stri
       return said.split('\n').find((line) => line.endsWith(`\trefs/heads/${branch}`))?.split('\t')[0] ?? null;
     },
     async hasBranch(origin, branch) {
-      await requireInside(origin);
       return (await lsRemote([], origin, `refs/heads/${branch}`)).trim() !== '';
     },
   };
 
   async function lsRemote(flags: readonly string[], origin: string, ref: string, signal?: AbortSignal): Promise<string> {
+    await requireInside(origin);
     const { stdout, code, stderr } = await git.run(['ls-remote', ...flags, '--end-of-options', origin, ref], { okCodes: [1, 128], ...(signal ? { signal } : {}) });
     if (code !== 0) throw fetchFailure(origin, ref, stderr);
     return stdout.toString('utf8');

@@ -4,16 +4,16 @@ import type { Duration } from '@temporalio/common';
 import { taskQueue } from '../engine/client.ts';
 
 /**
- * Makes sure that a workflow without arguments runs again and again, one run at a time, and once now. Turns that nobody ran are made
+ * Makes sure that a workflow runs again and again, one run at a time, and once now. Turns that nobody ran are made
  * up for within `catchupWindow`.
  */
-export async function ensureSchedule(temporal: Client, scheduleId: string, workflowType: string, every: Duration, catchupWindow: Duration = '1m'): Promise<void> {
+export async function ensureSchedule(temporal: Client, scheduleId: string, workflowType: string, every: Duration, catchupWindow: Duration = '1m', args: readonly string[] = []): Promise<void> {
   try {
     await temporal.schedule.create({
       scheduleId,
       spec: { intervals: [{ every }] },
       policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow },
-      action: { type: 'startWorkflow', workflowType, taskQueue, args: [], workflowTaskTimeout: '3s' },
+      action: { type: 'startWorkflow', workflowType, taskQueue, args: [...args], workflowTaskTimeout: '3s' },
       state: { triggerImmediately: true },
     });
   } catch (error) {

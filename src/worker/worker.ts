@@ -75,6 +75,7 @@ export async function startWorker(
   await ensureSchedule(temporal, 'reconcile-watches', 'reconcileWatches', '30s');
   await ensureSchedule(temporal, 'dispatch-notifications', 'dispatchNotifications', '5s');
   await ensureSchedule(temporal, 'maintain-metrics', 'maintainMetrics', '1h', '1h');
+  await ensureSchedule(temporal, `maintain-mirrors-${hostId}`, 'maintainMirrors', '6h', '1m', [hostQueue]);
   const presence = announceWorker(databaseUrl, hostQueue, logger);
   const ledger = await startLedger(config, databaseUrl, git, logger);
 

@@ -18,10 +18,11 @@ test('at most four processes for a landing besides the push, and every one lands
   const fetched = await workspace.fetched(repository);
   let commands: string[] = [];
   const counted: Git = {
+    limits: workspace.git.limits,
     run: (args, options) => { commands.push(args[0]!); return workspace.git.run(args, options); },
     text: (args, options) => { commands.push(args[0]!); return workspace.git.text(args, options); },
   };
-  const { buildLanding, land } = landingActivities({ ...workspace.deps, git: counted, mirrors: createMirrors(counted, `${workspace.home}/mirrors`) });
+  const { buildLanding, land } = landingActivities({ ...workspace.deps, git: counted, mirrors: createMirrors(counted, `${workspace.home}/mirrors`, workspace.deps.config.repoRoots) });
   const run = <T>(work: () => Promise<T>): Promise<T> => new MockActivityEnvironment().run(work);
 
   for (let i = 0; i < landings; i += 1) {

@@ -33,7 +33,8 @@ export interface LandInput {
  * Settings given to the client never reach receive-pack, so they are given to receive-pack itself. The text is a
  * constant: nothing of a mission or a repository gets into it.
  */
-const receivePack = 'git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c receive.denyCurrentBranch=updateInstead receive-pack';
+const receivePack = ['git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.alternateRefsCommand=true -c receive.autogc=false',
+  '-c receive.denyCurrentBranch=updateInstead receive-pack'].join(' ');
 
 export async function pushLanding(deps: ActivityDeps, repository: Repository, input: LandInput, signal: AbortSignal): Promise<LandAttempt> {
   const { git, mirrors } = deps;
