@@ -20,6 +20,13 @@ async function refuseOpen(path: string): Promise<void> {
   }
 }
 
+/** @throws Error when a file that the operator named is not there, `INSECURE_PERMISSIONS` when others may read or write it */
+export async function requirePrivate(files: readonly (string | undefined)[]): Promise<void> {
+  for (const file of files) {
+    if (file !== undefined) await refuseOpen(file).catch((error: NodeJS.ErrnoException) => { throw error.code === 'ENOENT' ? new Error(`there is no ${file}`) : error; });
+  }
+}
+
 /**
  * A small secret or id in a file of mode 0600, made when it is not there. Several processes may ask at once: the first
  * file that appears is the one that all read.

@@ -5,7 +5,7 @@ import { readConfig } from '../config.ts';
 import { createClient } from '../engine/client.ts';
 import { createGit } from '../git/git.ts';
 import { createMirrors } from '../git/mirror.ts';
-import { openHome, pepperOf } from '../home.ts';
+import { openHome, pepperOf, requirePrivate } from '../home.ts';
 import { createLogger } from '../log.ts';
 import { createArtifacts } from '../store/artifacts.ts';
 import { createCatalog } from '../store/catalog.ts';
@@ -21,6 +21,7 @@ if (!['127.0.0.1', '::1', 'localhost'].includes(config.host) && !config.allowPla
   throw new Error(`MISSION_CONTROL_HOST=${config.host} would send API keys in the clear; put TLS in front and set MISSION_CONTROL_ALLOW_PLAIN_HTTP=yes`);
 }
 await openHome(config.home);
+await requirePrivate([config.git.credentials, config.git.sshKey]);
 
 const database = createDatabase(config.databaseUrl, logger);
 const pepper = await pepperOf(config.home);

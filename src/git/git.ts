@@ -52,6 +52,8 @@ const always = [
   '-c', 'protocol.ext.allow=never',
   '-c', 'core.symlinks=true',
   '-c', 'core.bigFileThreshold=50m',
+  // It says which tree a commit has, and git believes it; a command in a worktree could write one.
+  '-c', 'core.commitGraph=false',
   '-c', 'gc.auto=0',
   '-c', 'maintenance.auto=false',
   '-c', 'commit.gpgSign=false',
@@ -89,6 +91,7 @@ export function createGit(home: string, settings: GitSettings): Git {
     LANG: 'C.UTF-8',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
     // No plain http: a password would travel in the clear, and whoever sits between chooses what we fetch.
     GIT_ALLOW_PROTOCOL: 'file:https:ssh',

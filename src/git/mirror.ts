@@ -36,7 +36,7 @@ export interface Mirrors {
   hasBranch(origin: string, branch: string): Promise<boolean>;
   /** Resolves to ids first: a name that looks like an option never reaches another command. */
   resolve(repositoryId: string, name: string): Promise<Tip>;
-  /** What runs in a worktree can write the mirror's configuration, and filters in there are commands: ours is put back. */
+  /** What runs in a worktree can write the mirror's configuration, and filters in there are commands: ours is put back, and what else steers git goes. */
   restoreConfig(repositoryId: string): Promise<void>;
 }
 
@@ -76,6 +76,7 @@ export function createMirrors(git: Git, folder: string, repoRoots: readonly stri
   async function restoreConfig(id: string): Promise<void> {
     const path = join(pathOf(id), 'config');
     const [now, ours] = await Promise.all([path, `${pathOf(id)}.config`].map((file) => readFile(file, 'utf8').catch(() => undefined)));
+    await Promise.all(neverOurs.map((name) => rm(join(pathOf(id), name), { recursive: true, force: true })));
     if (now === ours || ours === undefined) return;
     // By rename: another git may be reading it.
     const temporary = `${pathOf(id)}.new-${randomUUID()}`;
@@ -163,6 +164,12 @@ export function createMirrors(git: Git, folder: string, repoRoots: readonly stri
     return stdout.toString('utf8');
   }
 }
+
+/**
+ * Files that no mirror of ours has, and that change what git makes of the ones it has: how files are checked out, what is
+ * ignored, which commits have which parents, where objects come from.
+ */
+const neverOurs = ['info/attributes', 'info/exclude', 'info/sparse-checkout', 'info/grafts', 'shallow', 'objects/info/alternates', 'objects/info/http-alternates'];
 
 /**
  * What a fetch that ended early leaves; nobody else writes such files while we hold the mirror's lock.

@@ -10,7 +10,7 @@ import { createProcessRunner } from '../activities/process/runner.ts';
 import type { Config } from '../config.ts';
 import { connectionOptions, createClient, taskQueue, workspaceQueue } from '../engine/client.ts';
 import { landingQueueOf } from '../domain/landing.ts';
-import { hostIdOf } from '../home.ts';
+import { hostIdOf, requirePrivate } from '../home.ts';
 import type { Logger } from '../log.ts';
 import { createArtifacts } from '../store/artifacts.ts';
 import { createCatalog } from '../store/catalog.ts';
@@ -34,6 +34,7 @@ const concurrentLandings = 4;
 export async function startWorker(
   config: Config, databaseUrl: string, workflowBundle: WorkerOptions['workflowBundle'], logger: Logger,
 ): Promise<RunningWorker> {
+  await requirePrivate([config.git.credentials, config.git.sshKey]);
   const database = createDatabase(databaseUrl, logger);
   const hostId = await hostIdOf(config.home);
   const hostQueue = workspaceQueue(hostId);

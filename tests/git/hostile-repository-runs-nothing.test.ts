@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { changesBetween } from '../../src/git/vetting.ts';
@@ -120,6 +120,42 @@ test.each(['.git', 'commondir'])('a repository in place of the worktree\'s %s br
   expect(await workspace.worktrees.checkout(fetched.repository_id, 'MC-3', fetched.base.commit)).toBe(path);
   expect(existsSync(join(path, 'a.txt'))).toBe(true);
   expect(existsSync(canary)).toBe(false);
+});
+
+test('a bare repository inside of a tree is not taken for one', async () => {
+  const repository = workspace.repository({ 'a.txt': 'one\n' });
+  const inner = join(repository.path, 'inner');
+  execFileSync('git', ['init', '-q', '--bare', inner]);
+  execFileSync('git', [`--git-dir=${inner}`, 'config', 'core.fsmonitor', trap]);
+  execFileSync('git', [`--git-dir=${inner}`, 'config', 'core.worktree', '..']);
+  execFileSync('git', [`--git-dir=${inner}`, 'config', 'core.bare', 'false']);
+  writeFileSync(join(inner, 'refs', 'keep'), '');
+  writeFileSync(join(inner, 'objects', 'keep'), '');
+  repository.commit({});
+  const fetched = await workspace.fetched(repository);
+  const path = await workspace.worktrees.checkout(fetched.repository_id, 'MC-6', fetched.base.commit);
+  await expect(workspace.git.run(['-C', join(path, 'inner'), 'status'])).rejects.toThrow('cannot use bare repository');
+  expect(existsSync(canary)).toBe(false);
+  execFileSync('git', ['-C', join(path, 'inner'), 'status'], { stdio: 'ignore' });
+  expect(existsSync(canary), 'the trap is real').toBe(true);
+});
+
+test('files that a command left in the mirror to steer git are gone before the next checkout', async () => {
+  const repository = workspace.repository({ 'a.txt': 'one\n' });
+  const first = repository.tip();
+  repository.commit({ 'a.txt': 'two\n' });
+  const fetched = await workspace.fetched(repository);
+  const path = await workspace.worktrees.checkout(fetched.repository_id, 'MC-7', fetched.base.commit);
+  mkdirSync(join(fetched.gitDir, 'info'), { recursive: true });
+  mkdirSync(join(fetched.gitDir, 'objects', 'info'), { recursive: true });
+  for (const [name, text] of [
+    ['info/attributes', '*.txt text eol=crlf\n'], ['info/exclude', '*\n'], ['info/grafts', `${fetched.base.commit}\n`], ['shallow', `${fetched.base.commit}\n`],
+    ['objects/info/alternates', '/nowhere/objects\n'],
+  ] as const) writeFileSync(join(fetched.gitDir, name), text);
+  rmSync(join(path, 'a.txt'));
+  await workspace.worktrees.checkout(fetched.repository_id, 'MC-7', fetched.base.commit);
+  expect(readFileSync(join(path, 'a.txt'), 'utf8')).toBe('two\n');
+  expect(await workspace.mirrors.resolve(fetched.repository_id, `${fetched.base.commit}~1`)).toMatchObject({ commit: first });
 });
 
 test('the user\'s git configuration and GIT_* environment are not looked at', async () => {

@@ -231,6 +231,7 @@ test('collecting garbage beside fetches, patches and checkouts hurts none of the
     for (let i = 0; i < 3; i += 1) {
       await workspace.mirrors.fetchTip(fetched, 'main');
       const applied = await workspace.apply(fetched, change.replace('three', `line ${n}-${i}`), `MC-gc-${n}-${i}`);
+      expect(applied).toMatchObject({ outcome: 'passed', reason: null });
       const path = await workspace.worktrees.checkout(fetched.repository_id, `MC-gc-${n}`, applied.candidate!.commit);
       expect(readFileSync(join(path, 'a.txt'), 'utf8')).toBe(`line ${n}-${i}\n`);
     }

@@ -35,7 +35,8 @@ export type System = Awaited<ReturnType<typeof startSystem>>;
 /** A metric that every mission of a test may set its target on. */
 export const testMetric = 'test.errors';
 
-export async function startSystem() {
+/** @param environment variables that configure it, beside those of every test */
+export async function startSystem(environment: Record<string, string> = {}) {
   const home = temporaryFolder();
   await openHome(home);
   const configFolder = join(home, 'config');
@@ -46,7 +47,7 @@ export async function startSystem() {
   const log = openSync(join(home, 'temporal.log'), 'a');
   const temporalProcess = server.spawn([log, log]);
   await server.ready(AbortSignal.timeout(90_000));
-  const config: Config = readConfig({ MISSION_CONTROL_HOME: home, MISSION_CONTROL_CONFIG: configFolder, DATABASE_URL: db.url, TEMPORAL_ADDRESS: server.address, MISSION_CONTROL_ENVIRONMENT: 'test' });
+  const config: Config = readConfig({ MISSION_CONTROL_HOME: home, MISSION_CONTROL_CONFIG: configFolder, DATABASE_URL: db.url, TEMPORAL_ADDRESS: server.address, MISSION_CONTROL_ENVIRONMENT: 'test', ...environment });
 
   const pepper = await pepperOf(home);
   const temporal = await createClient(config.temporal);
