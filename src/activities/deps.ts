@@ -22,6 +22,8 @@ export interface ActivityDeps {
   worktrees: Worktrees;
   processes: ProcessRunner;
   temporal: Client;
+  /** Names this host's checkouts and caches. */
+  hostId: string;
   /** Queue of the activities that need this host's files. */
   hostQueue: string;
 }

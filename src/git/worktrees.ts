@@ -1,68 +1,152 @@
 /** A pool of worktrees per repository. A slot is reused by reset and clean: 10–50 times faster than adding one. */
+import { randomUUID } from 'node:crypto';
 import { lstatSync, rmSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { Query } from '../store/database.ts';
+import { lstat, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { failure } from '../engine/failure.ts';
+import type { Database } from '../store/database.ts';
+import { createSlots, type Slots } from '../store/worktree-slots.ts';
 import type { Git } from './git.ts';
 import type { Mirrors } from './mirror.ts';
+import { unmountBelow } from './mounts.ts';
 import { removeFolder } from './remove-folder.ts';
 
 export interface Worktrees {
   /**
    * A clean worktree at the commit, held by `holder` until released. Safe to repeat: the same holder gets the same slot.
+   * @param lease names this use of it; a later use by the same holder takes it over
    * @returns absolute path of the worktree
+   * @throws WORKSPACE_BUSY when every slot is held, and those who asked before come first
    */
-  checkout(repositoryId: string, holder: string, commit: string): Promise<string>;
-  release(repositoryId: string, holder: string): Promise<void>;
+  checkout(repositoryId: string, holder: string, commit: string, lease?: string): Promise<string>;
+  /** @param lease let go only if no later use took it over */
+  release(repositoryId: string, holder: string, lease?: string): Promise<boolean>;
+  /** Takes an unheld slot away: its folder, its entry in the mirror, its row. @returns whether it was free to go */
+  retire(repositoryId: string, slot: number): Promise<boolean>;
+  /** Tracked files that are not as the commit has them; undefined when what ran there broke the way to find out. */
+  changedIn(repositoryId: string, path: string): Promise<string[] | undefined>;
+  slots: Slots;
 }
 
-export function createWorktrees(git: Git, mirrors: Mirrors, query: Query, folder: string, hostId: string): Worktrees {
-  /** The holder's slot; else a free one; else a new one. Slots of ended missions are free, whoever forgot them. */
-  async function acquire(repositoryId: string, holder: string): Promise<number> {
-    for (;;) {
-      const [mine] = await query<{ slot: number }>(
-        'SELECT slot FROM worktrees WHERE host_id = $1 AND repository_id = $2 AND holder = $3', [hostId, repositoryId, holder]);
-      if (mine !== undefined) return mine.slot;
-      const [free] = await query<{ slot: number }>(
-        `UPDATE worktrees SET holder = $3 WHERE (host_id, repository_id, slot) = (
-           SELECT w.host_id, w.repository_id, w.slot FROM worktrees w
-             LEFT JOIN missions m ON m.mission_id = split_part(w.holder, ':', 1)
-            WHERE w.host_id = $1 AND w.repository_id = $2
-              AND (w.holder IS NULL OR m.status IN ('resolved', 'escalated', 'aborted'))
-            ORDER BY w.slot LIMIT 1 FOR UPDATE OF w SKIP LOCKED)
-         RETURNING slot`, [hostId, repositoryId, holder]);
-      if (free !== undefined) return free.slot;
-      const [added] = await query<{ slot: number }>(
-        `INSERT INTO worktrees (host_id, repository_id, slot, holder)
-         SELECT $1, $2, coalesce(max(slot), 0) + 1, $3 FROM worktrees WHERE host_id = $1 AND repository_id = $2
-         ON CONFLICT DO NOTHING RETURNING slot`, [hostId, repositoryId, holder]);
-      if (added !== undefined) return added.slot;
-    }
-  }
+export interface PoolOptions {
+  /** How many worktrees of one repository there may be. */
+  bound: () => Promise<number>;
+  /** Ends what still runs for somebody who let go without saying so. */
+  sweep: (holder: string) => Promise<unknown>;
+}
 
-  return {
-    async checkout(repositoryId, holder, commit) {
-      const gitDir = mirrors.pathOf(repositoryId);
-      const path = join(folder, repositoryId, String(await acquire(repositoryId, holder)));
-      await mirrors.restoreConfig(repositoryId);
-      const own = await adminFolderOf(path, gitDir);
-      // What cannot be restored is made anew.
-      const restored = own !== undefined && await restore(git, path, own, commit).then(() => true, () => false);
-      if (!restored) {
-        await removeFolder(path);
-        await mkdir(join(folder, repositoryId), { recursive: true, mode: 0o700 });
+/** Another process of this data directory may add a worktree to the same mirror; git then gives up on the half-made entry. */
+const addTries = 5;
+/** Slots that can neither be cleaned nor set aside, one after the other, before somebody has to look. */
+const brokenSlots = 3;
+
+export function createWorktrees(
+  git: Git, mirrors: Mirrors, database: Pick<Database, 'query' | 'transaction'>, folder: string, hostId: string, { bound, sweep }: PoolOptions,
+): Worktrees {
+  const slots = createSlots(database, hostId);
+  const pathOf = (repositoryId: string, slot: number): string => join(folder, repositoryId, String(slot));
+
+  async function add(repositoryId: string, path: string, commit: string): Promise<void> {
+    const gitDir = mirrors.pathOf(repositoryId);
+    for (let attempt = 1; ; attempt += 1) {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      try {
         // One at a time: git reads the half-made entries of another `add` and gives up on them. No `worktree prune` before
         // it either, which would take such an entry away.
         await mirrors.exclusively(repositoryId, () => git.run(['worktree', 'add', '--quiet', '--force', '--force', '--detach', '--no-checkout', '--', path, commit], { gitDir }));
-        await restore(git, path, await git.text(['-C', path, 'rev-parse', '--absolute-git-dir']), commit);
+        break;
+      } catch (error) {
+        if (attempt === addTries) throw error;
+        await removeFolder(path);
       }
-      return path;
+    }
+    await restore(git, path, await git.text(['-C', path, 'rev-parse', '--absolute-git-dir']), commit);
+  }
+
+  return {
+    slots,
+    async checkout(repositoryId, holder, commit, lease = randomUUID()) {
+      for (let broken = 0; ; broken += 1) {
+        const claimed = await slots.claim(repositoryId, holder, lease, await bound());
+        if ('place' in claimed) {
+          throw failure('WORKSPACE_BUSY', `all ${claimed.slots} worktrees of the repository on this host are in use; place ${claimed.place} in line`, true);
+        }
+        if (claimed.previous !== null) await sweep(claimed.previous);
+        const path = pathOf(repositoryId, claimed.slot);
+        const problem = await whyUntouchable(path);
+        if (problem === undefined) {
+          await mirrors.restoreConfig(repositoryId);
+          const own = await adminFolderOf(path, mirrors.pathOf(repositoryId));
+          // What cannot be restored is made anew.
+          const restored = own !== undefined && await restore(git, path, own, commit).then(() => true, () => false);
+          if (restored) return path;
+        }
+        const stuck = problem ?? await clear(path);
+        if (stuck === undefined) {
+          await add(repositoryId, path, commit);
+          return path;
+        }
+        await slots.markBroken(repositoryId, claimed.slot, stuck);
+        if (broken + 1 === brokenSlots) throw failure('INTERNAL', `worktrees cannot be made clean: ${stuck}`);
+      }
     },
-    async release(repositoryId, holder) {
-      await query('UPDATE worktrees SET holder = NULL WHERE host_id = $1 AND repository_id = $2 AND holder = $3',
-        [hostId, repositoryId, holder]);
+    release: (repositoryId, holder, lease) => slots.release(repositoryId, holder, lease),
+    async retire(repositoryId, slot) {
+      if (!await slots.beginRemoval(repositoryId, slot)) return false;
+      const path = pathOf(repositoryId, slot);
+      const stuck = await whyUntouchable(path) ?? await clear(path);
+      if (stuck !== undefined) {
+        await slots.markBroken(repositoryId, slot, stuck);
+        throw new Error(stuck);
+      }
+      await mirrors.exclusively(repositoryId, () => forget(mirrors.pathOf(repositoryId), path));
+      await slots.endRemoval(repositoryId, slot);
+      return true;
+    },
+    async changedIn(repositoryId, path) {
+      await mirrors.restoreConfig(repositoryId);
+      const own = await adminFolderOf(path, mirrors.pathOf(repositoryId));
+      if (own === undefined) return undefined;
+      const { code, stdout } = await git.run(['status', '--porcelain', '-z', '--untracked-files=no'], { gitDir: own, workTree: path, okCodes: [128] });
+      return code === 0 ? stdout.toString('utf8').split('\0').filter((line) => line !== '') : undefined;
     },
   };
+}
+
+/** A mount that does not go away: removing through it would remove what is not ours. */
+async function whyUntouchable(path: string): Promise<string | undefined> {
+  const mounted = await unmountBelow(await realPathOf(path));
+  return mounted.length === 0 ? undefined : `something is mounted at ${mounted[0]}`;
+}
+
+/** Of a folder that may be gone; what it lies in is there. */
+const realPathOf = async (path: string): Promise<string> => join(await realpath(dirname(path)).catch(() => dirname(path)), basename(path));
+
+export const setAsidePrefix = '.aside-';
+
+/** Removes the folder, or puts it where the janitor finds it. @returns why neither worked */
+async function clear(path: string): Promise<string | undefined> {
+  try {
+    await removeFolder(path);
+  } catch (removal) {
+    // Somebody else's files, or ones marked immutable.
+    try {
+      await rename(path, join(dirname(path), `${setAsidePrefix}${randomUUID()}`));
+    } catch {
+      return (removal as Error).message;
+    }
+  }
+  return undefined;
+}
+
+/** The mirror's entry of a worktree that is gone. */
+async function forget(mirror: string, path: string): Promise<void> {
+  const folder = join(mirror, 'worktrees');
+  const real = await realPathOf(path);
+  for (const name of await readdir(folder).catch(() => [])) {
+    const link = (await readFile(join(folder, name, 'gitdir'), 'utf8').catch(() => '')).trim();
+    if (dirname(link) === real) await rm(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 /**

@@ -15,6 +15,7 @@ import type { Logger } from '../log.ts';
 import { createArtifacts } from '../store/artifacts.ts';
 import { createCatalog } from '../store/catalog.ts';
 import { createDatabase } from '../store/database.ts';
+import { readWorkspaceSettings } from '../store/workspace-settings.ts';
 import { announceWorker } from '../store/presence.ts';
 import { startLedger } from './ledger.ts';
 import { ensureSchedule } from './schedules.ts';
@@ -43,12 +44,14 @@ export async function startWorker(
   await endOrphanedGit(gitHome);
   const git = createGit(gitHome, config.git);
   const mirrors = createMirrors(git, join(config.home, 'mirrors'), config.repoRoots);
+  const processes = createProcessRunner(join(config.home, 'scratch'));
   const activities = createActivities({
-    config, logger, database, temporal, hostQueue, git, mirrors,
+    config, logger, database, temporal, hostId, hostQueue, git, mirrors, processes,
     artifacts: createArtifacts(config.artifacts, database.query),
     catalog: createCatalog(config.configFolder, database, logger),
-    worktrees: createWorktrees(git, mirrors, database.query, join(config.home, 'worktrees'), hostId),
-    processes: createProcessRunner(join(config.home, 'scratch')),
+    worktrees: createWorktrees(git, mirrors, database, join(config.home, 'worktrees'), hostId, {
+      bound: async () => (await readWorkspaceSettings(config.configFolder)).slots_per_repository, sweep: processes.sweep,
+    }),
   });
 
   await failUnfinished(config.home, temporal, logger);

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => workspace.close());
 
 const checkout = (holder: string): Promise<string> => workspace.worktrees.checkout(fetched.repository_id, holder, fetched.base.commit);
-const release = (holder: string): Promise<void> => workspace.worktrees.release(fetched.repository_id, holder);
+const release = (holder: string): Promise<boolean> => workspace.worktrees.release(fetched.repository_id, holder);
 const gitIn = (path: string, ...args: string[]): string => execFileSync('git', ['-C', path, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 
 /** Every file below, with its text: what a test command would see. */

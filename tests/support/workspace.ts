@@ -32,15 +32,16 @@ export async function openWorkspace(environment: Record<string, string> = {}) {
   const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: db.url, MISSION_CONTROL_ENVIRONMENT: 'test', ...environment });
   const git = createGit(join(home, 'scratch', 'git-home'), config.git);
   const mirrors = createMirrors(git, join(home, 'mirrors'), config.repoRoots);
-  const worktrees = createWorktrees(git, mirrors, db.database.query, join(home, 'worktrees'), 'this-host');
   const processes = createProcessRunner(join(home, 'scratch'));
+  const limits = { slots: 50 };
+  const worktrees = createWorktrees(git, mirrors, db.database, join(home, 'worktrees'), 'this-host', { bound: async () => limits.slots, sweep: processes.sweep });
   const artifacts = createArtifacts(config.artifacts, db.database.query);
   // No activity under test talks to Temporal.
   const catalog = createCatalog(config.configFolder, db.database);
-  const deps = { config, logger: silent, database: db.database, artifacts, catalog, git, mirrors, worktrees, processes } as unknown as ActivityDeps;
+  const deps = { config, logger: silent, database: db.database, artifacts, catalog, git, mirrors, worktrees, processes, hostId: 'this-host', hostQueue: 'workspace:this-host' } as unknown as ActivityDeps;
 
   const workspace = {
-    home, db, git, mirrors, worktrees, processes, artifacts, deps,
+    home, db, git, mirrors, worktrees, processes, artifacts, deps, limits,
     repository: (files: Record<string, string>): TestRepository => makeRepository(join(home, 'repositories'), files),
     /** Registers the repository and fetches its main branch. */
     async fetched(repository: TestRepository): Promise<RepositoryRef & { base: CommitRef; gitDir: string }> {
