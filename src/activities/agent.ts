@@ -14,7 +14,7 @@ import { once } from '../store/effects.ts';
 import { readUsage, usageEvidence } from './agent-usage.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { prepareWorktree } from './workspace.ts';
+import { prepareWorktree, type ReadyWorktree } from './worktree.ts';
 
 export interface RunAgentInput extends Work {
   repository_id: string;
@@ -56,8 +56,10 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
   const briefFile = join(config.home, 'scratch', `brief-${randomUUID()}.md`);
   const usageFile = join(config.home, 'scratch', `usage-${randomUUID()}.json`);
   await Promise.all([writeFile(briefFile, brief, { mode: 0o600 }), writeFile(usageFile, '', { mode: 0o600 })]);
+  let worktree: ReadyWorktree | undefined;
   try {
-    const { path } = await prepareWorktree(deps, input.repository_id, input.mission_id, input.base, input.setup, signal);
+    worktree = await prepareWorktree(deps, input.repository_id, input.mission_id, input.base, input.setup, signal);
+    const { path } = worktree;
     const passed = agent.pass_env.flatMap((name) => {
       const value = process.env[name];
       return value === undefined ? [] : [[name, value] as const];
@@ -65,7 +67,7 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
     const run = await processes.run({
       argv: agent.argv.map((argument) => (argument.startsWith('./') ? join(config.configFolder, argument) : argument)),
       cwd: path, marker: input.mission_id, timeout_seconds: agent.timeout_seconds, network: agent.network, signal,
-      env: { ...Object.fromEntries(passed), MISSION_BRIEF: briefFile, MISSION_USAGE: usageFile },
+      env: { ...worktree.env, ...Object.fromEntries(passed), MISSION_BRIEF: briefFile, MISSION_USAGE: usageFile },
     });
     const log = await artifacts.putFile(run.output_file, 'text/plain');
     const claim = await readUsage(usageFile);
@@ -87,6 +89,7 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
     };
   } finally {
     await Promise.all([briefFile, usageFile].map((path) => rm(path, { force: true, recursive: true })));
+    await worktree?.release();
   }
 }
 

@@ -13,6 +13,8 @@ import { mirrorUpkeepActivities } from './mirror-upkeep.ts';
 import { notificationActivities } from './notifications.ts';
 import { observationActivities } from './observation.ts';
 import { recordActivities } from './record.ts';
+import { roomActivities } from './room.ts';
+import { tidyActivities } from './tidy/tidy.ts';
 import { upkeepActivities } from './upkeep.ts';
 import { watchActivities } from './watch.ts';
 import { watchScheduleActivities } from './watch-schedules.ts';
@@ -24,6 +26,8 @@ const all = (deps: ActivityDeps) => ({
   ...contextActivities(deps),
   ...agentActivities(deps),
   ...workspaceActivities(deps),
+  ...roomActivities(deps),
+  ...tidyActivities(deps),
   ...checkActivities(deps),
   ...diagnosticsActivities(deps),
   ...landingActivities(deps),

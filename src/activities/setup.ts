@@ -9,15 +9,15 @@ const setupTries = 3;
 
 /**
  * Safe to repeat: the worktree was reset before.
- * @param where `path` of the worktree; `holder` marks what runs in it
+ * @param where `path` of the worktree; `holder` marks what runs in it; `env` has the caches of package managers
  * @returns how long it took, in milliseconds
  * @throws SETUP_FAILED naming the artefact with the command's output
  */
 export async function runSetup(
-  deps: Pick<ActivityDeps, 'processes' | 'artifacts'>, where: { setup: CommandSpec; path: string; holder: string }, signal: AbortSignal,
+  deps: Pick<ActivityDeps, 'processes' | 'artifacts'>, where: { setup: CommandSpec; path: string; holder: string; env?: Record<string, string> }, signal: AbortSignal,
 ): Promise<number> {
-  const { setup, path, holder } = where;
-  const run = await deps.processes.run({ ...setup, cwd: path, marker: holder, signal });
+  const { setup, path, holder, env = {} } = where;
+  const run = await deps.processes.run({ ...setup, cwd: path, marker: holder, env, signal });
   const log = await deps.artifacts.putFile(run.output_file, 'text/plain');
   if (run.exit_code !== 0) {
     const ended = run.timed_out ? 'its time limit' : `exit code ${run.exit_code}`;

@@ -16,7 +16,7 @@ import type { ActivityDeps } from './deps.ts';
 import { commandEnvironment } from './process/runner.ts';
 import { parseMetricsJson } from './reports/metrics-json.ts';
 import { parseTestReport, reportTexts } from './reports/read.ts';
-import { prepareWorktree } from './workspace.ts';
+import { prepareWorktree, type ReadyWorktree } from './worktree.ts';
 
 export interface TestRunRequest {
   repository_id: string;
@@ -58,21 +58,22 @@ export async function loadRun(deps: Pick<ActivityDeps, 'artifacts'>, run: Stored
 
 async function runTests(deps: ActivityDeps, request: TestRunRequest, signal: AbortSignal): Promise<StoredTestRun> {
   const { config, processes, artifacts } = deps;
-  let path: string;
+  let worktree: ReadyWorktree;
   try {
-    ({ path } = await prepareWorktree(deps, request.repository_id, request.holder, request.at, request.setup, signal));
+    worktree = await prepareWorktree(deps, request.repository_id, request.holder, request.at, request.setup, signal);
   } catch (error) {
     if (!request.setup_counts || !hasCode(error, 'SETUP_FAILED') || error.nonRetryable !== true) throw error;
     const result: TestRun = { tree: request.at.tree, exit_code: null, timed_out: false, report: null, setup_failure: error.message };
     const stored = await artifacts.putJson({ ...result });
     return { tree: request.at.tree, exit_code: null, timed_out: false, metrics: {}, evidence: [evidence('test_run', stored, 'the setup command failed')] };
   }
+  const { path } = worktree;
   const reportFile = join(config.home, 'scratch', `report-${randomUUID()}.ndjson`);
   try {
     const asksReporter = request.test.report?.format === 'node_test' && request.test.report.from === undefined;
     const run = await processes.run({
       ...request.test, cwd: path, marker: request.holder, signal,
-      ...(asksReporter ? { env: reporterEnvironment(reportFile) } : {}),
+      env: { ...worktree.env, ...(asksReporter ? reporterEnvironment(reportFile) : {}) },
     });
     const source = request.test.report;
     const texts = source === undefined ? []
@@ -97,6 +98,7 @@ async function runTests(deps: ActivityDeps, request: TestRunRequest, signal: Abo
     };
   } finally {
     await rm(reportFile, { force: true });
+    await worktree.release();
   }
 }
 

@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import picomatch from 'picomatch';
-import type { AdoptMissionInput, AppliedCandidate, ApplyCandidateInput, CommitRef, PullCodeInput } from '../domain/coding.ts';
-import type { CommandSpec } from '../domain/commands.ts';
+import type { AdoptMissionInput, AppliedCandidate, ApplyCandidateInput, PullCodeInput } from '../domain/coding.ts';
 import type { EvidenceRef, StageOutcome } from '../domain/stages.ts';
 import { evidence, type StoredArtifact } from '../store/artifacts.ts';
 import { findRepository } from '../store/repositories.ts';
@@ -15,40 +14,27 @@ import { patchIdOf } from '../git/patch-id.ts';
 import { countFiles } from '../git/tree-limits.ts';
 import { changesBetween, maxChangedFiles, vet } from '../git/vetting.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { runSetup } from './setup.ts';
-
-/**
- * A clean worktree at the commit with its dependencies installed. What an earlier run left running is killed first.
- * @throws SETUP_FAILED with the end of the setup command's output, TREE_MISMATCH
- */
-export async function prepareWorktree(
-  deps: ActivityDeps, repositoryId: string, holder: string, at: CommitRef, setup: CommandSpec | null, signal: AbortSignal,
-): Promise<{ path: string; setup_ms: number | null }> {
-  const { git, worktrees, processes } = deps;
-  await processes.sweep(holder);
-  const path = await worktrees.checkout(repositoryId, holder, at.commit);
-  const tree = await git.text(['-C', path, 'rev-parse', '--verify', 'HEAD^{tree}']);
-  const status = await git.text(['-C', path, 'status', '--porcelain', '--untracked-files=all']);
-  if (tree !== at.tree || status !== '') {
-    throw failure('TREE_MISMATCH', `the worktree is ${tree}${status === '' ? '' : ' and not clean'}, not ${at.tree}`);
-  }
-  if (setup === null) return { path, setup_ms: null };
-  return { path, setup_ms: await runSetup(deps, { setup, path, holder }, signal) };
-}
+import { tellNextInLine } from './room.ts';
+import { prepareWorktree } from './worktree.ts';
 
 export const workspaceActivities = (deps: ActivityDeps) => ({
   /** Stage 2. Safe to repeat: the same mission gets the same slot, reset and cleaned. */
   async pullCode(input: PullCodeInput): Promise<StageOutcome> {
     return withHeartbeat(async (signal) => {
       const started = Date.now();
-      const { setup_ms } = await prepareWorktree(deps, input.repository_id, input.mission_id, input.base, input.setup, signal);
-      const record = await deps.artifacts.putJson({
-        commit: input.base.commit, tree: input.base.tree, clean: true, setup_ms, total_ms: Date.now() - started,
-      });
-      return {
-        outcome: 'passed', reason: null,
-        evidence: [evidence('workspace', record, `clean worktree, tree ${input.base.tree.slice(0, 12)}`)],
-      };
+      const worktree = await prepareWorktree(deps, input.repository_id, input.mission_id, input.base, input.setup, signal);
+      try {
+        const { setup_ms, dependencies } = worktree;
+        const record = await deps.artifacts.putJson({
+          commit: input.base.commit, tree: input.base.tree, clean: true, setup_ms, dependencies, total_ms: Date.now() - started,
+        });
+        return {
+          outcome: 'passed', reason: null,
+          evidence: [evidence('workspace', record, `clean worktree, tree ${input.base.tree.slice(0, 12)}, dependencies: ${dependencies.cache}`)],
+        };
+      } finally {
+        await worktree.release();
+      }
     });
   },
 
@@ -65,10 +51,11 @@ export const workspaceActivities = (deps: ActivityDeps) => ({
     return withHeartbeat((signal) => adoptMission(deps, input, signal));
   },
 
-  /** Frees the mission's worktree and kills what still runs in it. */
+  /** Frees what the mission may still hold, and kills what still runs for it. */
   async releaseWorkspace(input: { mission_id: string; repository_id: string }): Promise<void> {
     await deps.processes.sweep(input.mission_id);
     await deps.worktrees.release(input.repository_id, input.mission_id);
+    await tellNextInLine(deps, input.repository_id);
   },
 });
 

@@ -69,7 +69,7 @@ export function createWorktrees(
       for (let broken = 0; ; broken += 1) {
         const claimed = await slots.claim(repositoryId, holder, lease, await bound());
         if ('place' in claimed) {
-          throw failure('WORKSPACE_BUSY', `all ${claimed.slots} worktrees of the repository on this host are in use; place ${claimed.place} in line`, true);
+          throw failure('WORKSPACE_BUSY', `all ${claimed.slots} worktrees of the repository on this host are in use`, true);
         }
         if (claimed.previous !== null) await sweep(claimed.previous);
         const path = pathOf(repositoryId, claimed.slot);

@@ -8,8 +8,8 @@ const freeSlots = `
      AND (w.holder IS NULL OR m.status IN ('resolved', 'escalated', 'aborted'))
    ORDER BY w.slot`;
 
-/** Whoever waits looks again at least every minute. */
-const goneAfter = '3 minutes';
+/** Whoever waits looks again at least every two minutes. */
+const goneAfter = '5 minutes';
 
 /** `previous` held it and has ended without letting go. */
 export interface Claimed { slot: number; previous: string | null }

@@ -80,6 +80,7 @@ export async function startWorker(
   await ensureSchedule(temporal, 'dispatch-notifications', 'dispatchNotifications', '5s');
   await ensureSchedule(temporal, 'maintain-metrics', 'maintainMetrics', '1h', '1h');
   await ensureSchedule(temporal, `maintain-mirrors-${hostId}`, 'maintainMirrors', '6h', '1m', [hostQueue]);
+  await ensureSchedule(temporal, `tidy-workspaces-${hostId}`, 'tidyWorkspaces', '10m', '1m', [hostQueue]);
   const presence = announceWorker(databaseUrl, hostQueue, logger);
   const ledger = await startLedger(config, databaseUrl, git, logger);
 

@@ -89,9 +89,9 @@ export const upkeep = proxyActivities<Activities>({
   retry: { initialInterval: '1s', maximumInterval: '1m', backoffCoefficient: 2, maximumAttempts: 5 },
 });
 
-/** Upkeep of one host's files, an hour at most. Nobody waits for it: what a turn does not do, the next one does. */
+/** Upkeep of one host's files, two hours at most. Nobody waits for it: what a turn does not do, the next one does. */
 export const hostUpkeep = (taskQueue: string): Activities => proxyActivities<Activities>({
-  taskQueue, scheduleToStartTimeout: '10m', startToCloseTimeout: '1h', heartbeatTimeout: '30s', retry: { maximumAttempts: 2 },
+  taskQueue, scheduleToStartTimeout: '10m', startToCloseTimeout: '2h', heartbeatTimeout: '30s', retry: { maximumAttempts: 2 },
 });
 
 /** Tidying on a host that may be gone: tried for a while, then left to whoever uses the slot next. */

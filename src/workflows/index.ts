@@ -8,5 +8,6 @@ export { mergeQueue } from './merge-queue.ts';
 export { deliverNotification, dispatchNotifications } from './notifications.ts';
 export { observationWindow } from './observation-window.ts';
 export { reconcileMissions } from './reconcile.ts';
+export { tidyWorkspaces } from './tidy-workspaces.ts';
 export { trackedMission } from './tracked-mission.ts';
 export { reconcileWatches, watch } from './watch.ts';

@@ -73,6 +73,8 @@ export const enqueueLanding = defineSignal<[LandingRequest]>('enqueueLanding');
 /** To a mission in the queue: why its landing does not begin; null: it may again. */
 export const landingHeld = defineSignal<[{ request_id: string; freeze: QueueFreeze | null }]>('landingHeld');
 export const dependencyEnded = defineSignal<[string]>('dependencyEnded');
+/** A worktree was let go: whoever waits for one may ask again. */
+export const roomMade = defineSignal('roomMade');
 export const landingResult = defineSignal<[LandingResult]>('landingResult');
 /** To the holder of a resource: go ahead; and, once everything is verified or given up, let go. */
 export const beginEffects = defineSignal<[EffectsInput]>('beginEffects');

@@ -16,6 +16,7 @@ import { MissionAborted, MissionEscalated } from './interrupts.ts';
 import { openJournal, type Journal } from './journal.ts';
 import * as messages from './messages.ts';
 import { refuse, requireFresh } from './refusal.ts';
+import { withRoom, type RoomWait } from './room.ts';
 
 /** How long a parked stage waits for a person before the mission escalates. */
 const parkingHours = 24;
@@ -57,6 +58,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   let abortRequest: messages.SteerInput | null = null;
   let retryRequested = false;
   let hostAway: (() => Promise<void>) | null = null;
+  let roomMade = false;
   let running: { scope: CancellationScope; interruptible: boolean } | null = null;
 
   // ---- waiting -----------------------------------------------------------------------------------------------
@@ -155,7 +157,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
       try {
         const scope = new CancellationScope();
         running = { scope, interruptible: !uninterruptible.includes(name) };
-        const result = await scope.run(() => body(stage.attempt));
+        const result = await scope.run(() => withRoom(room, () => body(stage.attempt)));
         end(stage, result);
         return result;
       } catch (error) {
@@ -189,6 +191,17 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
     if (outcome === 'deadline') throw new MissionEscalated(`${name} failed and nobody retried it: ${reason}`);
   }
 
+  const room: RoomWait = {
+    beginWait, endWait, flush,
+    /** Sleeps until somebody says that there may be room, or a while has passed. */
+    async sleep(ms) {
+      retryRequested = false;
+      roomMade = false;
+      await condition(() => roomMade || retryRequested || abortRequest !== null, ms);
+      if (abortRequest !== null) throw new MissionAborted(abortRequest.reason ?? 'aborted');
+    },
+  };
+
   // ---- messages ----------------------------------------------------------------------------------------------
   const checkFresh = (input: { valid_until: string }): void => requireFresh(missionId, state.status, input);
 
@@ -200,6 +213,8 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   }
 
   setHandler(messages.state, () => ({ ...state, stages: latestAttempts(pipeline, stages) }));
+
+  setHandler(messages.roomMade, () => { roomMade = true; });
 
   setHandler(messages.abort, async (input) => {
     abortRequest ??= input;

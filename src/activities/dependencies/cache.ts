@@ -17,6 +17,7 @@ import type { ActivityDeps } from '../deps.ts';
 import { digestOfFile, pack, unpack } from './archive.ts';
 import { keptFile } from './places.ts';
 import { productOf } from './product.ts';
+import type { CommitTree } from './tree.ts';
 import { toolVersions } from './tools.ts';
 
 type CacheDeps = Pick<ActivityDeps, 'config' | 'database' | 'git' | 'mirrors' | 'worktrees' | 'hostId' | 'logger'>;
@@ -40,25 +41,22 @@ export interface CacheUse {
 
 /** The key of this setup at this commit in this worktree, or why there is none. */
 export async function cacheKey(
-  deps: CacheDeps, where: { repository_id: string; at: CommitRef; setup: CommandSpec; path: string },
+  deps: CacheDeps, where: { repository_id: string; at: CommitRef; tree: CommitTree; setup: CommandSpec; path: string },
 ): Promise<CacheKey | { off: string }> {
   const { git, mirrors, config } = deps;
-  const { repository_id, at, setup, path } = where;
+  const { repository_id, at, tree, setup, path } = where;
   const gitDir = mirrors.pathOf(repository_id);
-  const listed = (await git.run(['ls-tree', '-r', '-z', at.commit], { gitDir })).stdout.toString('utf8').split('\0').filter((line) => line !== '');
-  const blobs = new Map(listed.map((line) => [line.slice(line.indexOf('\t') + 1), line.slice(0, line.indexOf('\t'))] as const));
-  const texts = new Map(await Promise.all(readForScope.filter((name) => blobs.has(name)).map(async (name) =>
+  const texts = new Map(await Promise.all(readForScope.filter((name) => tree.entries.has(name)).map(async (name) =>
     [name as string, (await git.run(['cat-file', 'blob', `${at.commit}:${name}`], { gitDir })).stdout.toString('utf8')] as const)));
-  const tracked = [...blobs.keys()];
-  const scope = dependencyScope(setup.argv, { paths: tracked, text: (name) => texts.get(name) });
+  const scope = dependencyScope(setup.argv, { paths: tree.paths, text: (name) => texts.get(name) });
   if (scope.kind === 'off') return { off: scope.reason };
   const key = digestOf({
     format, repository_id, argv: setup.argv, network: setup.network, platform: process.platform, arch: process.arch,
     tools: await toolVersions(setup.argv, join(config.home, 'scratch', 'git-home')),
     // Mode and blob id: the content as the commit has it.
-    reads: scope.kind === 'tree' ? at.tree : scope.files.map((file) => [file, blobs.get(file)!]),
+    reads: scope.kind === 'tree' ? at.tree : scope.files.map((file) => [file, tree.entries.get(file)!]),
   });
-  return { key, scope: scope.kind, repository_id, at, path, tracked };
+  return { key, scope: scope.kind, repository_id, at, path, tracked: tree.paths };
 }
 
 /** Puts back what was kept under the key. @returns its size, or why nothing was put back; then nothing of it is there */
@@ -100,11 +98,12 @@ async function fits(worktree: string, root: string): Promise<boolean> {
 
 /**
  * Keeps what the setup left. Written aside and renamed: what an interrupted one leaves is no name that anybody looks for.
+ * @param ofOrigin whether a branch of the origin has the commit
  * @returns its size, or why it was not kept
  */
-export async function keep(deps: CacheDeps, cache: CacheKey, signal: AbortSignal): Promise<{ size_bytes: number } | { problem: string }> {
+export async function keep(deps: CacheDeps, cache: CacheKey, ofOrigin: boolean, signal: AbortSignal): Promise<{ size_bytes: number } | { problem: string }> {
   const { key, repository_id, path, tracked } = cache;
-  if (cache.scope === 'lockfiles' && !await isOfOrigin(deps, cache)) {
+  if (cache.scope === 'lockfiles' && !ofOrigin) {
     // It would be used for other trees: a patch must not choose what its judges run with.
     return { problem: 'only what a commit of the origin installs is kept for others' };
   }
@@ -134,10 +133,4 @@ export async function keep(deps: CacheDeps, cache: CacheKey, signal: AbortSignal
   } finally {
     await rm(aside, { force: true });
   }
-}
-
-/** Whether a branch of the origin has the commit, as far as we have fetched it. */
-export async function isOfOrigin({ git, mirrors }: Pick<CacheDeps, 'git' | 'mirrors'>, { repository_id, at }: Pick<CacheKey, 'repository_id' | 'at'>): Promise<boolean> {
-  const found = await git.text(['for-each-ref', '--count=1', '--contains', at.commit, '--format=%(refname)', 'refs/remotes/origin'], { gitDir: mirrors.pathOf(repository_id), okCodes: [1, 128, 129] });
-  return found !== '';
 }
