@@ -81,10 +81,10 @@ async function install(deps: ActivityDeps, where: Where, signal: AbortSignal): P
   // What the setup left running could still write while it is copied.
   await deps.processes.sweep(holder);
   const kept = await keep(deps, cache, ofOrigin, signal);
-  const reason = 'problem' in kept ? `not kept: ${kept.problem}` : 'miss' in found ? found.miss : null;
+  const reasons = ['miss' in found ? found.miss : null, 'problem' in kept ? `not kept: ${kept.problem}` : null].filter((reason) => reason !== null);
   return {
     setup_ms, env: downloads.commands,
-    dependencies: { cache: 'miss', key: cache.key, scope: cache.scope, reason, kept: !('problem' in kept), size_bytes: 'problem' in kept ? null : kept.size_bytes },
+    dependencies: { cache: 'miss', key: cache.key, scope: cache.scope, reason: reasons.join('; '), kept: !('problem' in kept), size_bytes: 'problem' in kept ? null : kept.size_bytes },
   };
 }
 

@@ -36,6 +36,7 @@ import { healthRoutes, statusRoutes } from './routes/status.ts';
 import { registerWebSocket, streamRoutes } from './routes/stream.ts';
 import { templateRoutes } from './routes/templates.ts';
 import { trackedRoutes } from './routes/tracked.ts';
+import { workspaceRoutes } from './routes/workspaces.ts';
 import { subsystemRoutes } from './routes/subsystems.ts';
 
 const perKeyPerMinute = 6_000;
@@ -112,6 +113,7 @@ export async function buildApp(parts: Omit<ApiDeps, 'stream'>): Promise<FastifyI
     await scope.register(approvalRoutes(deps));
     await scope.register(registryRoutes(deps));
     await scope.register(queueRoutes(deps));
+    await scope.register(workspaceRoutes(deps));
     await scope.register(capaRoutes(deps));
     await scope.register(metricRoutes(deps));
     await scope.register(governanceRoutes(deps));

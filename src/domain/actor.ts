@@ -44,6 +44,7 @@ export const permissions = {
   'approval:decide': ['approver', 'admin'],
   'repository:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'repository:write': ['operator', 'admin'],
+  'workspace:read': ['operator', 'admin'],
   'metric:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'metric:write': ['operator', 'admin'],
   'metric:push': ['operator', 'admin'],

@@ -14,6 +14,7 @@ const table = `
   approval:decide    .      .        y        y     .
   repository:read    y      y        y        y     y
   repository:write   .      y        .        y     .
+  workspace:read     .      y        .        y     .
   metric:read        y      y        y        y     y
   metric:write       .      y        .        y     .
   metric:push        .      y        .        y     .

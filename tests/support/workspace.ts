@@ -1,19 +1,24 @@
 /** The parts that work on repositories, real ones, without a server: git, mirrors, worktrees, processes, artefacts. */
-import { rm } from 'node:fs/promises';
+import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { workspaceActivities } from '../../src/activities/workspace.ts';
 import { diagnosticsActivities } from '../../src/activities/diagnostics.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
+import { tidyActivities } from '../../src/activities/tidy/tidy.ts';
+import { prepareWorktree, type ReadyWorktree } from '../../src/activities/worktree.ts';
 import { createProcessRunner } from '../../src/activities/process/runner.ts';
 import { readConfig } from '../../src/config.ts';
 import { systemActor } from '../../src/domain/actor.ts';
 import type { AppliedCandidate, CommitRef, DiagnosticsInput } from '../../src/domain/coding.ts';
+import type { CommandSpec } from '../../src/domain/commands.ts';
+import type { TidyReport } from '../../src/domain/workspaces.ts';
 import type { StageOutcome } from '../../src/domain/stages.ts';
 import { createGit } from '../../src/git/git.ts';
 import { createMirrors, type RepositoryRef } from '../../src/git/mirror.ts';
 import { createWorktrees } from '../../src/git/worktrees.ts';
 import { openHome } from '../../src/home.ts';
+import { projectRoot } from '../../src/project.ts';
 import { createArtifacts } from '../../src/store/artifacts.ts';
 import { createCatalog } from '../../src/store/catalog.ts';
 import { registerRepository } from '../../src/store/repositories.ts';
@@ -29,20 +34,25 @@ export async function openWorkspace(environment: Record<string, string> = {}) {
   const home = temporaryFolder();
   await openHome(home);
   const db = await copyDatabase();
-  const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: db.url, MISSION_CONTROL_ENVIRONMENT: 'test', ...environment });
+  const configFolder = join(home, 'config');
+  await cp(join(projectRoot, 'config'), configFolder, { recursive: true });
+  const config = readConfig({ MISSION_CONTROL_HOME: home, MISSION_CONTROL_CONFIG: configFolder, DATABASE_URL: db.url, MISSION_CONTROL_ENVIRONMENT: 'test', ...environment });
   const git = createGit(join(home, 'scratch', 'git-home'), config.git);
   const mirrors = createMirrors(git, join(home, 'mirrors'), config.repoRoots);
   const processes = createProcessRunner(join(home, 'scratch'));
   const limits = { slots: 50 };
   const worktrees = createWorktrees(git, mirrors, db.database, join(home, 'worktrees'), 'this-host', { bound: async () => limits.slots, sweep: processes.sweep });
   const artifacts = createArtifacts(config.artifacts, db.database.query);
-  // No activity under test talks to Temporal.
+  // Nobody waits for anything here: what is told to other workflows is told to nobody.
+  const temporal = { workflow: { getHandle: () => ({ signal: async () => undefined }) } };
   const catalog = createCatalog(config.configFolder, db.database);
-  const deps = { config, logger: silent, database: db.database, artifacts, catalog, git, mirrors, worktrees, processes, hostId: 'this-host', hostQueue: 'workspace:this-host' } as unknown as ActivityDeps;
+  const deps = { config, logger: silent, database: db.database, artifacts, catalog, git, mirrors, worktrees, processes, hostId: 'this-host', hostQueue: 'workspace:this-host', temporal } as unknown as ActivityDeps;
 
   const workspace = {
     home, db, git, mirrors, worktrees, processes, artifacts, deps, limits,
     repository: (files: Record<string, string>): TestRepository => makeRepository(join(home, 'repositories'), files),
+    /** Replaces config/workspaces.yaml. */
+    configure: (text: string): Promise<void> => writeFile(join(configFolder, 'workspaces.yaml'), text),
     /** Registers the repository and fetches its main branch. */
     async fetched(repository: TestRepository): Promise<RepositoryRef & { base: CommitRef; gitDir: string }> {
       const { repository_id, origin, kind } = await registerRepository(db.database, {
@@ -61,6 +71,11 @@ export async function openWorkspace(environment: Record<string, string> = {}) {
         commit_time: '2026-01-02T03:04:05Z', message: 'A candidate',
       }));
     },
+    /** A worktree with its dependencies, as every stage that runs something gets it. */
+    prepare: (repository: { repository_id: string }, at: CommitRef, setup: CommandSpec | null, holder = 'MC-1'): Promise<ReadyWorktree> =>
+      asActivity(() => prepareWorktree(deps, repository.repository_id, holder, at, setup, AbortSignal.timeout(60_000))),
+    /** The janitor's turn as the worker runs it. */
+    tidy: (): Promise<TidyReport> => asActivity(() => tidyActivities(deps).tidyWorkspaces()),
     /** Stage 6 as the worker runs it. */
     diagnose: (input: DiagnosticsInput): Promise<StageOutcome> => asActivity(() => diagnosticsActivities(deps).publishDiagnostics(input)),
     async close(): Promise<void> {

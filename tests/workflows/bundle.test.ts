@@ -7,7 +7,7 @@ import { workflowsPath } from '../../src/worker/bundle.ts';
 test('the workflows bundle, export exactly what starts by name, and carry nothing that does I/O', async () => {
   expect(Object.keys(workflows).sort()).toEqual([
     'capa', 'codingMission', 'deliverNotification', 'dispatchNotifications', 'effects', 'healingMission', 'maintainMetrics', 'maintainMirrors', 'mergeQueue',
-    'observationWindow', 'reconcileMissions', 'reconcileWatches', 'trackedMission', 'watch',
+    'observationWindow', 'reconcileMissions', 'reconcileWatches', 'tidyWorkspaces', 'trackedMission', 'watch',
   ]);
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
   const modules = [...code.matchAll(/"\.\/(src|node_modules)\/([^"]+)"/g)].map(([, root, path]) => `${root}/${path}`);

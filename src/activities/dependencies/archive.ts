@@ -20,6 +20,9 @@ const maxErrorBytes = 4_000;
  * @throws Error when it would be larger than `maxBytes`, or tar says that something changed under it
  */
 export async function pack(folder: string, names: readonly string[], target: string, needle: Buffer, maxBytes: number, signal: AbortSignal): Promise<Packed> {
+  const hash = createHash('sha256');
+  const file = await open(target, 'wx', 0o600);
+  // Nothing is awaited from here until its output is read: Node drops what a child that has ended left unread.
   const tar = spawn('tar', ['-c', '-f', '-', '-C', folder, '--null', '-T', '-'], { env: environment, signal, stdio: ['pipe', 'pipe', 'pipe'] });
   const ended = endOf(tar);
   // Awaited below; a failure while we write must not be one that nobody handles.
@@ -27,8 +30,6 @@ export async function pack(folder: string, names: readonly string[], target: str
   tar.stdin.on('error', () => undefined);
   // A name that begins with a dash is no option this way.
   tar.stdin.end(names.map((name) => `./${name}\0`).join(''));
-  const hash = createHash('sha256');
-  const file = await open(target, 'wx', 0o600);
   let size = 0;
   let found = false;
   let tail = Buffer.alloc(0);

@@ -22,6 +22,7 @@ import { statusCommand } from './commands/status.ts';
 import { subsystemsCommand } from './commands/subsystems.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { templateCommand } from './commands/template.ts';
+import { workspaceCommand } from './commands/workspace.ts';
 import { exitCodesHelp } from './exit.ts';
 
 const connectionHelp = `
@@ -37,7 +38,7 @@ export function createProgram(): Command {
     .addHelpText('after', `${connectionHelp}\n${exitCodesHelp}`)
     .helpCommand(true);
   for (const command of [
-    startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), batchCommand(), templateCommand(), replayWindowCommand(), repositoryCommand(), mergeQueueCommand(), approvalsCommand(),
+    startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), batchCommand(), templateCommand(), replayWindowCommand(), repositoryCommand(), mergeQueueCommand(), workspaceCommand(), approvalsCommand(),
     decideCommand('approve'), decideCommand('reject'), findingsCommand(), silenceCommand(), subsystemsCommand(), healCommand(), playbookCommand(),
     capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), verifyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);
