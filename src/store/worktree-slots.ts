@@ -75,6 +75,8 @@ export function createSlots(database: Pick<Database, 'query' | 'transaction'>, h
         `UPDATE worktrees SET holder = NULL, lease = NULL, used_at = clock_timestamp()
           WHERE host_id = $1 AND repository_id = $2 AND holder = $3 AND ($4::text IS NULL OR lease = $4) RETURNING 1`,
         [hostId, repositoryId, holder, lease ?? null]);
+      // Whoever lets go for good does not wait either.
+      if (lease === undefined) await query('DELETE FROM worktree_requests WHERE host_id = $1 AND repository_id = $2 AND holder = $3', [hostId, repositoryId, holder]);
       return rows.length > 0;
     },
     async holds(repositoryId, holder, lease) {

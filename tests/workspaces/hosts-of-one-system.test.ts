@@ -72,13 +72,13 @@ test('a mission stays with the host that took it, whoever else comes; the next o
     const { action } = await system.temporal.schedule.getHandle(queue.replace('workspace:', 'tidy-workspaces-')).describe();
     expect(action).toMatchObject({ workflowType: 'tidyWorkspaces', args: [queue] });
   }
-}, 120_000);
+}, 240_000);
 
 test('two workers on one data directory land the missions of one repository side by side', async () => {
   await start(system.home);
   const repository = system.repository({ ...calculator, ...fixedAdd });
-  const missions = await Promise.all(Array.from({ length: 6 }, (_, i) => system.send(repository, [repository.diff({ [`new-${i}.js`]: `// ${i}\n` })])));
+  const missions = await Promise.all(Array.from({ length: 3 }, (_, i) => system.send(repository, [repository.diff({ [`new-${i}.js`]: `// ${i}\n` })])));
   for (const { mission_id } of missions) expect(await system.whenEnded(mission_id)).toMatchObject({ status: 'resolved', outcome: 'landed' });
-  expect(repository.log()).toHaveLength(7);
+  expect(repository.log()).toHaveLength(4);
   expect(repository.git('fsck', '--no-dangling')).toBe('');
-}, 120_000);
+}, 240_000);

@@ -53,7 +53,7 @@ test('with every worktree in use a mission waits and says so, takes its turn, an
   expect(await system.db.database.query('SELECT holder FROM worktrees WHERE repository_id = (SELECT repository_id FROM repositories WHERE origin = $1)', [repository.path]))
     .toEqual([{ holder: null }]);
   expect(await system.db.database.query('SELECT 1 FROM worktree_requests')).toEqual([]);
-}, 90_000);
+}, 180_000);
 
 test('below the floor of free disk new work waits for a person, reads work, and it goes on once there is room', async () => {
   await system.configure('workspaces.yaml', 'disk_floor_gb: 1000000\n');
@@ -67,7 +67,7 @@ test('below the floor of free disk new work waits for a person, reads work, and 
   await operator.post(`/mission-control/missions/${mission.mission_id}/retry`, { reason: 'there is room now' });
   expect(await system.whenEnded(mission.mission_id)).toMatchObject({ status: 'resolved' });
   expect(new Set(await attempts(mission.mission_id))).toEqual(new Set([1]));
-}, 60_000);
+}, 180_000);
 
 test('the record of the workspace says where its dependencies came from', async () => {
   const repository = system.repository({
@@ -83,4 +83,4 @@ test('the record of the workspace says where its dependencies came from', async 
   expect(await dependencies()).toMatchObject({ cache: 'miss', scope: 'tree', kept: true, key: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
   // The next one starts from what the first one landed, whose tree was installed for its test.
   expect(await dependencies()).toMatchObject({ cache: 'hit' });
-}, 60_000);
+}, 180_000);
