@@ -1,15 +1,13 @@
 /** Whether a host has room for more work: a free worktree, and disk above the floor. */
-import { statfs } from 'node:fs/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { FailureCode } from '../domain/failure.ts';
-import { bytesPerGb, type NoRoom } from '../domain/workspaces.ts';
-import { failure, hasCode } from '../engine/failure.ts';
+import type { NoRoom } from '../domain/workspaces.ts';
+import { hasCode } from '../engine/failure.ts';
 import { readWorkspaceSettings } from '../store/workspace-settings.ts';
 import type { ActivityDeps } from './deps.ts';
+import { refuseFullDisk } from './disk.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { makeRoomOnDisk } from './tidy/caches.ts';
-
-type RoomDeps = Pick<ActivityDeps, 'config' | 'worktrees' | 'hostQueue' | 'temporal' | 'database' | 'logger' | 'hostId'>;
 
 export interface RoomInput { repository_id: string; holder: string }
 
@@ -36,19 +34,6 @@ export const roomActivities = (deps: ActivityDeps) => ({
 
 export const busy = (slots: number): string => `all ${slots} worktrees of the repository on this host are in use`;
 
-/** Free bytes for the data directory. */
-export async function freeBytes(home: string): Promise<number> {
-  const { bavail, bsize } = await statfs(home);
-  return bavail * bsize;
-}
-
-/** @throws DISK_FULL when there is less free disk than the floor */
-export async function refuseFullDisk({ config }: Pick<RoomDeps, 'config'>): Promise<void> {
-  const [{ disk_floor_gb }, free] = await Promise.all([readWorkspaceSettings(config.configFolder), freeBytes(config.home)]);
-  if (free >= disk_floor_gb * bytesPerGb) return;
-  throw failure('DISK_FULL', `less than ${disk_floor_gb} GiB are free at ${config.home}; make room there, or lower disk_floor_gb in config/workspaces.yaml`, true);
-}
-
 /** The same failure with what the mission needs to ask again. */
 export function withNoRoom(error: unknown, lack: NoRoom): unknown {
   if (!hasCode(error, 'DISK_FULL') && !hasCode(error, 'WORKSPACE_BUSY')) return error;
@@ -57,7 +42,7 @@ export function withNoRoom(error: unknown, lack: NoRoom): unknown {
 }
 
 /** Wakes whoever waits longest; one that cannot be told looks for itself before long. */
-export async function tellNextInLine({ worktrees, temporal, logger }: Pick<RoomDeps, 'worktrees' | 'temporal' | 'logger'>, repositoryId: string): Promise<void> {
+export async function tellNextInLine({ worktrees, temporal, logger }: Pick<ActivityDeps, 'worktrees' | 'temporal' | 'logger'>, repositoryId: string): Promise<void> {
   const next = await worktrees.slots.firstInLine(repositoryId);
   if (next === undefined) return;
   await temporal.workflow.getHandle(next.split(':')[0]!).signal('roomMade')

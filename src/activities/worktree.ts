@@ -7,7 +7,8 @@ import { cacheKey, keep, putBack, type CacheUse } from './dependencies/cache.ts'
 import { downloadsFor, markInstalled } from './dependencies/downloads.ts';
 import { readTree } from './dependencies/tree.ts';
 import type { ActivityDeps } from './deps.ts';
-import { refuseFullDisk, tellNextInLine, withNoRoom } from './room.ts';
+import { refuseFullDisk } from './disk.ts';
+import { tellNextInLine, withNoRoom } from './room.ts';
 import { runSetup } from './setup.ts';
 
 export interface ReadyWorktree {

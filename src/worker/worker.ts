@@ -50,7 +50,7 @@ export async function startWorker(
     artifacts: createArtifacts(config.artifacts, database.query),
     catalog: createCatalog(config.configFolder, database, logger),
     worktrees: createWorktrees(git, mirrors, database, join(config.home, 'worktrees'), hostId, {
-      bound: async () => (await readWorkspaceSettings(config.configFolder)).slots_per_repository, sweep: processes.sweep,
+      bound: async () => (await readWorkspaceSettings(config.configFolder)).slots_per_repository, sweep: (holder) => processes.sweep(holder),
     }),
   });
 

@@ -36,6 +36,10 @@ beforeAll(async () => {
   await call(system.url, '/api/missions', { key, json: { title: 'Done elsewhere', execute: true } });
   const publicKey = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
   await call(system.url, '/mission-control/signing-keys', { key, json: { principal_id: 'agent', public_key: publicKey } });
+  await system.db.database.query(
+    `INSERT INTO work_bundles (mission_id, ref, commit, repository_id, sha256, size_bytes)
+     SELECT $1, 'refs/x', 'c', repository_id, 'd', 1 FROM repositories LIMIT 1`, [mission.mission_id]);
+  await system.until(async () => (await system.reader.get<{ items: { report: unknown }[] }>('/mission-control/workspaces')).items.some(({ report }) => report !== null));
   await startRun(system.db.database.query, {
     mission_id: mission.mission_id, attempt: 1, playbook_id: 'run_command', playbook_version: 1, subsystem_id: 'shop', resource_id: 'web',
     fingerprint: 'f', plan_digest: null,

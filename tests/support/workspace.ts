@@ -41,7 +41,7 @@ export async function openWorkspace(environment: Record<string, string> = {}) {
   const mirrors = createMirrors(git, join(home, 'mirrors'), config.repoRoots);
   const processes = createProcessRunner(join(home, 'scratch'));
   const limits = { slots: 50 };
-  const worktrees = createWorktrees(git, mirrors, db.database, join(home, 'worktrees'), 'this-host', { bound: async () => limits.slots, sweep: processes.sweep });
+  const worktrees = createWorktrees(git, mirrors, db.database, join(home, 'worktrees'), 'this-host', { bound: async () => limits.slots, sweep: (holder) => processes.sweep(holder) });
   const artifacts = createArtifacts(config.artifacts, db.database.query);
   // Nobody waits for anything here: what is told to other workflows is told to nobody.
   const temporal = { workflow: { getHandle: () => ({ signal: async () => undefined }) } };

@@ -108,8 +108,8 @@ describe('worktrees', () => {
 
   test('a janitor beside twenty missions that come and go takes nothing from any of them', async () => {
     await workspace.configure('keep_hours: {idle_worktrees: 0.0000001}\n');
-    let stop = false;
-    const janitor = (async () => { while (!stop) await workspace.tidy(); })();
+    const visits = new AbortController();
+    const janitor = (async () => { while (!visits.signal.aborted) await workspace.tidy(); })();
     await Promise.all(Array.from({ length: 20 }, async (_, i) => {
       const path = await checkout(`busy-${i}`);
       writeFileSync(join(path, 'mine'), String(i));
@@ -118,7 +118,7 @@ describe('worktrees', () => {
       expect(readFileSync(join(path, 'a.txt'), 'utf8')).toBe('one\n');
       await workspace.worktrees.release(fetched.repository_id, `busy-${i}`);
     }));
-    stop = true;
+    visits.abort();
     await janitor;
   });
 });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import type { StageRecord } from '../../src/domain/stages.ts';
+import { tool } from '../cli/tool.ts';
 import { makeGate, type Gate } from '../support/launched.ts';
 import { calculator, fixedAdd, type TestRepository } from '../support/repository.ts';
 import { missionBody, startSystem, type System } from '../support/system.ts';
@@ -40,6 +41,11 @@ test('with every worktree in use a mission waits and says so, takes its turn, an
   await system.whenWaiting(third.mission_id, 'resource');
   const { items: [host] } = await system.reader.get<{ items: { waiting: { holder: string }[] }[] }>('/mission-control/workspaces');
   expect(host!.waiting.map(({ holder }) => holder)).toEqual([second.mission_id, third.mission_id]);
+  const { authorization } = await system.headers('operator', 'operator');
+  const listed = await tool(['workspace', 'list'], { url: system.url, key: authorization.slice('Bearer '.length) });
+  expect(listed.code).toBe(0);
+  for (const { mission_id } of [first, second, third]) expect(listed.out).toContain(mission_id);
+  expect(listed.out).toMatch(/1 worktrees, 2 waiting/);
   // One that gives up holds up nobody.
   const operator = await system.as('operator', 'operator');
   await operator.post(`/mission-control/missions/${second.mission_id}/abort`, { reason: 'a test' });

@@ -6,7 +6,7 @@ import { forgetKept, listKept } from '../../store/dependency-caches.ts';
 import { readWorkspaceSettings } from '../../store/workspace-settings.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { downloadsFolder, keptFile, keptFolder } from '../dependencies/places.ts';
-import { freeBytes } from '../room.ts';
+import { freeBytes } from '../disk.ts';
 import { environmentsOfAll, type InUse } from './in-use.ts';
 import { bytesOf, noted, removeAll } from './removal.ts';
 
