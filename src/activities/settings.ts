@@ -4,6 +4,7 @@
  */
 import { parse as parseYaml } from 'yaml';
 import type { CommandSpec, RepositorySettings } from '../domain/commands.ts';
+import type { AskedLimits } from '../domain/limits.ts';
 import { repositorySettingsSchema } from '../domain/schema/repository.ts';
 import { failure } from '../engine/failure.ts';
 import type { Git } from '../git/git.ts';
@@ -20,10 +21,17 @@ export async function readSettings(
   const detected = commands.test === undefined || commands.setup === undefined
     ? await detectCommands(git, gitDir, commit) : {};
   return {
-    commands: { ...detected, ...definedOnly(commands) },
+    commands: withLimits({ ...detected, ...definedOnly(commands) }, { ...inRepository?.limits, ...registered.limits }),
     stress_thresholds: [...registered.stress_thresholds, ...(inRepository?.stress_thresholds ?? [])],
     protected_paths: [...new Set([...registered.protected_paths, ...(inRepository?.protected_paths ?? []), settingsFile])],
   };
+}
+
+/** What a command does not limit itself is limited as the repository says. */
+function withLimits(commands: RepositorySettings['commands'], limits: AskedLimits): RepositorySettings['commands'] {
+  if (Object.keys(limits).length === 0) return commands;
+  return Object.fromEntries(Object.entries(commands).map(([name, command]) =>
+    [name, command && { ...command, limits: { ...limits, ...command.limits } }]));
 }
 
 const definedOnly = <T extends object>(value: T): T =>

@@ -17,10 +17,10 @@ export async function createRepository(deps: ApiDeps, input: CreateRepository, p
   if (known !== undefined) {
     throw new Problem(409, 'REPOSITORY_EXISTS', `${known.name} (${known.repository_id}) is registered with this origin`);
   }
-  const { commands, stress_thresholds, protected_paths } = input;
+  const { commands, stress_thresholds, protected_paths, limits } = input;
   return register(deps, {
     name: input.name, ...where, default_branch: input.default_branch ?? await defaultBranch(deps, where.origin, input.path === undefined ? 'url' : 'path'),
-    settings: { commands, stress_thresholds, protected_paths },
+    settings: { commands, stress_thresholds, protected_paths, limits },
   }, principal);
 }
 

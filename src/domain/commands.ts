@@ -1,4 +1,6 @@
 /** Commands of a repository: argv arrays, never shell strings, and how their report is read. */
+import type { AskedLimits } from './limits.ts';
+
 export const testReportFormats = ['junit', 'node_test', 'metrics_json'] as const;
 export type ReportFormat = (typeof testReportFormats)[number];
 
@@ -14,6 +16,7 @@ export interface CommandSpec {
   timeout_seconds: number;
   network: boolean;
   report?: ReportSource | undefined;
+  limits?: AskedLimits | undefined;
 }
 
 /** A limit on a stress figure: absolute, or as a ratio to the base commit's figure of the same run. */
@@ -28,4 +31,6 @@ export interface RepositorySettings {
   commands: { setup?: CommandSpec | undefined; test?: CommandSpec | undefined; stress?: CommandSpec | undefined };
   stress_thresholds: StressThreshold[];
   protected_paths: string[];
+  /** For every command that does not say otherwise. */
+  limits?: AskedLimits | undefined;
 }

@@ -6,6 +6,8 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { randomUUID } from 'node:crypto';
+import type { AskedLimits, LimitHit } from '../../domain/limits.ts';
+import type { SandboxPolicy, SandboxUsed } from '../../domain/sandbox.ts';
 import { keeperScript } from '../../project.ts';
 import { failure } from '../../engine/failure.ts';
 import { removeFolder } from '../../git/remove-folder.ts';
@@ -19,6 +21,13 @@ export interface RunRequest {
   network: boolean;
   env?: Record<string, string>;
   signal?: AbortSignal | undefined;
+  /** The policy for repositories' commands. Absent: a tool of ours, run plainly, and what follows has no effect. */
+  sandbox?: SandboxPolicy | undefined;
+  /** What this command asks for; the defaults for the rest. */
+  limits?: AskedLimits | undefined;
+  /** More of this host that the command needs, absolute paths: a dependency cache, for instance. `cwd` is always writable. */
+  writable?: readonly string[] | undefined;
+  readable?: readonly string[] | undefined;
 }
 
 export interface RunResult {
@@ -31,7 +40,9 @@ export interface RunResult {
   /** First bytes of standard output alone, for reports printed there. */
   stdout: string;
   truncated: boolean;
-  sandbox: { level: 'plain' };
+  sandbox: SandboxUsed;
+  /** The limit that the run came up against; null when there was none. */
+  limit: LimitHit | null;
 }
 
 export interface ProcessRunner {
@@ -149,7 +160,7 @@ async function supervise(request: RunRequest, env: Record<string, string>, outpu
     if (report.spawn_error !== undefined) {
       throw failure('TOOL_MISSING', `${request.argv[0]} cannot be started: ${report.spawn_error}`);
     }
-    return { ...report, output_file: outputFile, stdout: Buffer.concat(stdout).toString('utf8'), truncated, sandbox: { level: 'plain' } };
+    return { ...report, output_file: outputFile, stdout: Buffer.concat(stdout).toString('utf8'), truncated, sandbox: { level: 'plain' }, limit: null };
   } finally {
     request.signal?.removeEventListener('abort', onAbort);
     output.destroy();

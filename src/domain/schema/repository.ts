@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { branchRule, isBranchName } from '../branch.ts';
 import { testReportFormats } from '../commands.ts';
+import { limitsSchema } from './limits.ts';
 import { text } from './text.ts';
 
 const glob = text(1_000);
@@ -17,6 +18,7 @@ const commandSchema = z.strictObject({
   timeout_seconds: z.number().positive().max(86_400).default(900),
   network: z.boolean().default(false),
   report: reportSchema.optional(),
+  limits: limitsSchema.optional(),
 });
 
 const stressThresholdSchema = z.strictObject({
@@ -36,6 +38,8 @@ export const repositorySettingsSchema = z.strictObject({
   }).default({}),
   stress_thresholds: z.array(stressThresholdSchema).max(200).default([]),
   protected_paths: z.array(glob).max(200).default([]),
+  /** For every command that does not say otherwise. */
+  limits: limitsSchema.optional(),
 });
 
 export const createRepositorySchema = z.strictObject({
@@ -46,5 +50,6 @@ export const createRepositorySchema = z.strictObject({
   commands: repositorySettingsSchema.shape.commands,
   stress_thresholds: repositorySettingsSchema.shape.stress_thresholds,
   protected_paths: repositorySettingsSchema.shape.protected_paths,
+  limits: repositorySettingsSchema.shape.limits,
 }).refine((r) => (r.path === undefined) !== (r.url === undefined), 'exactly one of path and url');
 export type CreateRepository = z.infer<typeof createRepositorySchema>;
