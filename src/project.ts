@@ -26,5 +26,12 @@ export const collectGarbageScript = join(projectRoot, 'src', 'activities', 'acti
 const packageScripts = join(projectRoot, 'src', 'activities', 'actions', 'packages');
 export const findPackages = join(packageScripts, 'find-packages.mjs');
 export const findDistributions = join(packageScripts, 'find-distributions.py');
+const processScripts = join(projectRoot, 'src', 'activities', 'process');
+export const enterScript = join(processScripts, 'enter.sh');
+export const joinScript = join(processScripts, 'join-groups.sh');
+export const startScript = join(processScripts, 'start-command.sh');
+export const sandboxProbe = join(processScripts, 'look-around.mjs');
+/** What tests' own runners are given to load. */
+export const reporterFolder = join(projectRoot, 'src', 'activities', 'reports');
 export const nodeTestReporter = join(projectRoot, 'src', 'activities', 'reports', 'node-test-reporter.mjs');
 export const sqliteCheck = join(projectRoot, 'src', 'activities', 'watching', 'sqlite-check.mjs');

@@ -13,7 +13,7 @@ import { nodeTestReporter } from '../project.ts';
 import { evidence } from '../store/artifacts.ts';
 import { once } from '../store/effects.ts';
 import type { ActivityDeps } from './deps.ts';
-import { commandEnvironment } from './process/runner.ts';
+import { commandEnvironment } from './process/environment.ts';
 import { parseMetricsJson } from './reports/metrics-json.ts';
 import { parseTestReport, reportTexts } from './reports/read.ts';
 import { prepareWorktree, type ReadyWorktree } from './worktree.ts';

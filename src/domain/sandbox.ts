@@ -36,3 +36,18 @@ export interface SandboxUsed {
   /** What this level does not keep the command from. */
   not_promised?: string[];
 }
+
+/** What a run may have had although nobody meant it to: said in its evidence, so that nothing is taken for kept out that was not. */
+export function notPromised(level: SandboxLevel, has: { network: boolean; groups: boolean; processes: boolean }): string[] {
+  return [
+    ...(isShutIn(level) ? [] : [
+      'the file system outside of the worktree can be read and written as the worker can',
+      'other processes of this user can be seen and signalled',
+      'a process that leaves its group and its environment behind may outlive the run',
+    ]),
+    ...(isShutIn(level) && !has.network ? [] : ['this host\'s network, its loopback included, can be reached']),
+    ...(has.groups ? [] : ['memory and CPU time are limited for each process alone, not for the run']),
+    ...(level === 'plain' ? ['file size and open files are not limited'] : []),
+    ...(has.processes ? [] : ['the number of processes is not limited']),
+  ];
+}

@@ -1,16 +1,23 @@
-/** Runs a repository's command under a keeper: time limit, cancellation, capped output, nothing left behind. */
+/** Runs a command under a keeper: time limit, cancellation, capped output, nothing left behind; a repository's, confined. */
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { randomUUID } from 'node:crypto';
 import type { AskedLimits, LimitHit } from '../../domain/limits.ts';
-import type { SandboxPolicy, SandboxUsed } from '../../domain/sandbox.ts';
+import { notPromised, reaches, type SandboxPolicy, type SandboxUsed } from '../../domain/sandbox.ts';
 import { keeperScript } from '../../project.ts';
 import { failure } from '../../engine/failure.ts';
 import { removeFolder } from '../../git/remove-folder.ts';
+import { confine, type Confined, type Means } from './confine.ts';
+import { commandEnvironment, forKeeper } from './environment.ts';
+import { isExhausted, whenThereIsRoom } from './exhausted.ts';
+import { closeAbandoned } from './groups.ts';
+import type { KeeperPlan, KeeperReport } from './keeper.ts';
+import { bestOf, climb, missingIn, type Ladder } from './ladder.ts';
+import { suspectedLimit } from './suspected-limit.ts';
+import { sweepMarked } from './sweep.ts';
 
 export interface RunRequest {
   argv: readonly string[];
@@ -43,99 +50,111 @@ export interface RunResult {
   sandbox: SandboxUsed;
   /** The limit that the run came up against; null when there was none. */
   limit: LimitHit | null;
+  /** Of everything that the command started, where a control group counts it. */
+  cpu_seconds?: number | undefined;
+  peak_memory_mib?: number | null | undefined;
 }
 
 export interface ProcessRunner {
+  /** @throws TOOL_MISSING, SANDBOX_UNAVAILABLE, HOST_EXHAUSTED */
   run(request: RunRequest): Promise<RunResult>;
   /** Kills every process that carries the marker; waits until they are gone. */
   sweep(marker: string): Promise<number>;
+  /** What confines commands on this host: tried once, when first asked for. */
+  ladder(): Promise<Ladder>;
 }
 
-const markerName = 'MISSION_CONTROL_RUN';
-const commandNodeOptions = 'MISSION_CONTROL_COMMAND_NODE_OPTIONS';
 const maxOutputBytes = 10 * 1024 * 1024;
 const graceMs = 2_000;
 /** After the command ended, how long a process that escaped its group may keep our pipe open. */
 const drainMs = 500;
 
-/** Variables of ours that a command may see. Everything else, secrets above all, stays here. */
-const allowed = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'GOPATH', 'GOMODCACHE', 'CARGO_HOME', 'RUSTUP_HOME', 'JAVA_HOME', 'PYENV_ROOT'];
-const allowedWithNetwork = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy',
-  'npm_config_registry', 'NPM_CONFIG_USERCONFIG', 'PIP_INDEX_URL', 'GOPROXY', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'];
-
-/** @param scratch a folder of ours for output files and the commands' own HOME and TMPDIR */
+/** @param scratch a folder of ours in the data directory, for output files and the commands' own HOME and TMPDIR */
 export function createProcessRunner(scratch: string): ProcessRunner {
+  const hidden = [dirname(resolve(scratch))];
   // Two systems on one host count their missions alike: each finds again only what it started itself.
   const system = createHash('sha256').update(resolve(scratch)).digest('hex').slice(0, 12);
   const own = (marker: string): string => `${marker}@${system}`;
+  let tried: Promise<Ladder> | undefined;
+  const ladder = (): Promise<Ladder> => (tried ??= climb(scratch, runWith));
+
+  async function runWith(asked: RunRequest, means: Means | null): Promise<RunResult> {
+    const request = { ...asked, marker: own(asked.marker) };
+    const folder = join(scratch, randomUUID());
+    const folders = { home: join(folder, 'home'), tmp: join(folder, 'tmp'), slashTmp: join(folder, 'slash-tmp'), root: join(folder, 'root') };
+    const outputFile = join(scratch, `${randomUUID()}.log`);
+    try {
+      await Promise.all([folders.home, folders.tmp].map((path) => mkdir(path, { recursive: true, mode: 0o700 })));
+      const env = commandEnvironment(request, folders.home, folders.tmp);
+      const confined = means === null || request.sandbox === undefined ? null
+        : await confine({ ...request, sandbox: request.sandbox }, env, means, folders, hidden, system);
+      return await supervise(request, env, outputFile, confined, means);
+    } catch (error) {
+      await rm(outputFile, { force: true });
+      throw error;
+    } finally {
+      await removeFolder(folder);
+    }
+  }
+
   return {
-    sweep: (marker) => sweep(own(marker)),
-    async run(asked) {
-      const request = { ...asked, marker: own(asked.marker) };
-      const folder = join(scratch, randomUUID());
-      const home = join(folder, 'home');
-      const tmp = join(folder, 'tmp');
-      await Promise.all([home, tmp].map((path) => mkdir(path, { recursive: true, mode: 0o700 })));
-      const outputFile = join(scratch, `${randomUUID()}.log`);
-      try {
-        return await supervise(request, commandEnvironment(request, home, tmp), outputFile);
-      } catch (error) {
-        await rm(outputFile, { force: true });
-        throw error;
-      } finally {
-        await removeFolder(folder);
-      }
+    ladder,
+    async sweep(marker) {
+      const killed = await sweepMarked(own(marker));
+      const { groups } = await ladder();
+      if (groups !== null) await closeAbandoned(groups, system);
+      return killed;
+    },
+    async run(request) {
+      request.signal?.throwIfAborted();
+      const means = request.sandbox === undefined ? null : await meansFor(request.sandbox, await ladder());
+      return whenThereIsRoom(request.argv[0]!, () => runWith(request, means), request.signal);
     },
   };
 }
 
-/** What a command sees of our environment. Part of the environment digest of cached results. */
-export function commandEnvironment(request: Pick<RunRequest, 'network' | 'marker' | 'env'>, home: string, tmp: string): Record<string, string> {
-  const names = request.network ? [...allowed, ...allowedWithNetwork] : allowed;
-  const passed = names.flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return {
-    ...Object.fromEntries(passed),
-    HOME: home, TMPDIR: tmp, CI: '1', NO_UPDATE_NOTIFIER: '1',
-    [markerName]: request.marker,
-    ...request.env,
-  };
+/** @throws SANDBOX_UNAVAILABLE when this host gives less than the policy's minimum */
+function meansFor(policy: SandboxPolicy, ladder: Ladder): Means {
+  const level = bestOf(ladder, policy);
+  if (!reaches(level, policy.minimum)) {
+    throw failure('SANDBOX_UNAVAILABLE', `the policy wants commands run at level ${policy.minimum} or stronger, and this host gives ${level} (${missingIn(ladder)}); `
+      + 'install what is missing, or lower sandbox.minimum in policy.yaml');
+  }
+  return { level, tools: ladder.tools, groups: ladder.groups };
 }
 
-/** The keeper is a node process too: options meant for the command travel under another name. */
-function forKeeper({ NODE_OPTIONS: options, ...env }: Record<string, string>): Record<string, string> {
-  return options === undefined ? env : { ...env, [commandNodeOptions]: options };
-}
-
-interface KeeperReport {
-  exit_code: number | null;
-  signal: string | null;
-  timed_out: boolean;
-  duration_ms: number;
-  spawn_error?: string;
-}
-
-async function supervise(request: RunRequest, env: Record<string, string>, outputFile: string): Promise<RunResult> {
+async function supervise(
+  request: RunRequest, env: Record<string, string>, outputFile: string, confined: Confined | null, means: Means | null,
+): Promise<RunResult> {
   request.signal?.throwIfAborted();
-  const keeper = spawn(
-    process.execPath,
-    [keeperScript, String(request.timeout_seconds * 1_000), String(graceMs), ...request.argv],
+  const plan: KeeperPlan = { timeout_ms: request.timeout_seconds * 1_000, grace_ms: graceMs, confined: confined?.plan };
+  const keeper = spawn(process.execPath, [keeperScript, JSON.stringify(plan), ...(confined?.argv ?? request.argv)],
     { cwd: request.cwd, env: forKeeper(env), detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  // Where this host has no descriptor or process left, there are no streams either, only this.
+  const failed = new Promise<never>((_, reject) => { keeper.on('error', reject); });
+  failed.catch(() => undefined);
+  if (keeper.pid === undefined) return failed;
+
   const output = createWriteStream(outputFile, { mode: 0o600 });
   // A full disk fails the run, not the worker.
   output.on('error', () => undefined);
+  const maxBytes = (confined?.plan.limits.output_mib ?? Infinity) * 1024 * 1024;
   let written = 0;
   let truncated = false;
+  let flood: LimitHit | null = null;
   // Put together at the end: a chunk may end in the middle of a character.
   const stdout: Buffer[] = [];
   let stdoutBytes = 0;
+  const stop = (): void => { keeper.stdin.write('stop\n'); };
   const keep = (chunk: Buffer): void => {
     const room = maxOutputBytes - written;
     if (chunk.length > room) truncated = true;
     if (room > 0) output.write(chunk.subarray(0, room));
     written += chunk.length;
+    if (written > maxBytes && flood === null) {
+      flood = { limit: 'output_mib', evidence: 'certain', detail: `output_mib ${confined!.plan.limits.output_mib}: it printed more` };
+      stop();
+    }
   };
   keeper.stdout.on('data', (chunk: Buffer) => {
     keep(chunk);
@@ -145,10 +164,9 @@ async function supervise(request: RunRequest, env: Record<string, string>, outpu
   keeper.stderr.on('data', keep);
   keeper.stdin.on('error', () => undefined);
 
-  const onAbort = (): void => { keeper.stdin.write('stop\n'); };
-  request.signal?.addEventListener('abort', onAbort, { once: true });
+  request.signal?.addEventListener('abort', stop, { once: true });
   try {
-    const report = await keeperReport(keeper);
+    const report = await Promise.race([keeperReport(keeper), failed]);
     await drained(keeper);
     // An escaped daemon may hold our pipes; it must not hold us.
     keeper.stdout.destroy();
@@ -157,14 +175,34 @@ async function supervise(request: RunRequest, env: Record<string, string>, outpu
     // Also rejects for a write that failed a moment ago.
     await finished(output);
     request.signal?.throwIfAborted();
-    if (report.spawn_error !== undefined) {
-      throw failure('TOOL_MISSING', `${request.argv[0]} cannot be started: ${report.spawn_error}`);
-    }
-    return { ...report, output_file: outputFile, stdout: Buffer.concat(stdout).toString('utf8'), truncated, sandbox: { level: 'plain' }, limit: null };
+    const text = Buffer.concat(stdout).toString('utf8');
+    refuseUnstarted(request, report, confined, text);
+    const { exit_code, signal, timed_out, duration_ms, cpu_seconds, peak_memory_mib } = report;
+    const suspected = confined === null || exit_code === 0 ? null : await suspectedLimit(outputFile, confined.plan.limits);
+    return {
+      exit_code, signal, timed_out, duration_ms, cpu_seconds, peak_memory_mib,
+      output_file: outputFile, stdout: text, truncated, limit: flood ?? report.limit ?? suspected,
+      sandbox: confined === null || means === null ? { level: 'plain' } : {
+        level: means.level, network: request.network, limits: confined.plan.limits, groups: report.groups ?? 'none',
+        not_promised: notPromised(means.level, { network: request.network, groups: (report.groups ?? 'none') !== 'none', processes: confined.holdsProcesses }),
+      },
+    };
   } finally {
-    request.signal?.removeEventListener('abort', onAbort);
+    request.signal?.removeEventListener('abort', stop);
     output.destroy();
   }
+}
+
+/** @throws what kept a command from starting */
+function refuseUnstarted({ argv }: RunRequest, report: KeeperReport, confined: Confined | null, said: string): void {
+  if (report.spawn_error !== undefined) {
+    if (isExhausted({ code: report.spawn_error })) throw Object.assign(new Error(`${argv[0]}: ${report.spawn_error}`), { code: report.spawn_error });
+    throw failure('TOOL_MISSING', `${argv[0]} cannot be started: ${report.spawn_error}`);
+  }
+  if (confined === null || report.timed_out) return;
+  if (report.start === 'missing') throw failure('TOOL_MISSING', `${argv[0]} cannot be started: not there, or no program${confined.plan.shut_in ? ', in the sandbox' : ''}`);
+  // A limit may be too small for the sandbox itself: that is said as the limit.
+  if (report.start === 'failed' && !report.limit) throw failure('SANDBOX_UNAVAILABLE', `the sandbox around ${argv[0]} could not be made: ${said.slice(-500)}`);
 }
 
 /** The keeper's line on descriptor 3, complete once the pipe ends, which it does when the keeper does. */
@@ -172,7 +210,6 @@ function keeperReport(keeper: ReturnType<typeof spawn>): Promise<KeeperReport> {
   return new Promise((resolve, reject) => {
     let text = '';
     const pipe = keeper.stdio[3]!;
-    keeper.on('error', reject);
     pipe.on('data', (chunk: Buffer) => { text += chunk.toString('utf8'); });
     pipe.on('error', reject);
     pipe.on('end', () => {
@@ -186,28 +223,4 @@ async function drained(keeper: ReturnType<typeof spawn>): Promise<void> {
   const ends = [keeper.stdout!, keeper.stderr!].map((stream) =>
     (stream.readableEnded ? Promise.resolve() : new Promise<void>((resolve) => { stream.once('end', resolve); })));
   await Promise.race([Promise.all(ends), new Promise((resolve) => { setTimeout(resolve, drainMs); })]);
-}
-
-/** Processes whose environment carries the marker (Linux: /proc; elsewhere the process group is all we can promise). */
-async function marked(marker: string): Promise<number[]> {
-  const wanted = `${markerName}=${marker}`;
-  const entries = await readdir('/proc').catch(() => []);
-  const found = await Promise.all(entries.filter((name) => /^\d+$/.test(name)).map(async (pid) => {
-    const environ = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-    return environ.split('\0').includes(wanted) ? Number(pid) : null;
-  }));
-  return found.filter((pid) => pid !== null && pid !== process.pid) as number[];
-}
-
-async function sweep(marker: string): Promise<number> {
-  let killed = 0;
-  for (let round = 0; round < 50; round += 1) {
-    const pids = await marked(marker);
-    if (pids.length === 0) return killed;
-    for (const pid of pids) {
-      try { process.kill(pid, 'SIGKILL'); killed += 1; } catch { /* gone by itself */ }
-    }
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
-  }
-  throw failure('INTERNAL', `processes of ${marker} survive SIGKILL`);
 }
