@@ -1,7 +1,7 @@
 /** Command agents: run in a worktree of the mission, with a brief; what they leave there is the candidate. */
 import { randomUUID } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { briefText, type CommandAgent, type EarlierAttempt } from '../domain/agent.ts';
 import type { Usage } from '../domain/budget.ts';
 import type { CommitRef, Work } from '../domain/coding.ts';
@@ -11,6 +11,7 @@ import type { StageOutcome } from '../domain/stages.ts';
 import { evidence } from '../store/artifacts.ts';
 import { findCommandAgent } from '../store/agents.ts';
 import { once } from '../store/effects.ts';
+import { confinementOf } from './confinement.ts';
 import { readUsage, usageEvidence } from './agent-usage.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -64,8 +65,12 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
       const value = process.env[name];
       return value === undefined ? [] : [[name, value] as const];
     });
+    const confinement = await confinementOf(deps, input.repository_id);
+    const argv = agent.argv.map((argument) => (argument.startsWith('./') ? join(config.configFolder, argument) : argument));
     const run = await processes.run({
-      argv: agent.argv.map((argument) => (argument.startsWith('./') ? join(config.configFolder, argument) : argument)),
+      ...confinement, argv, limits: agent.limits,
+      // Its own files lie beside the list of agents, or where its argv says.
+      readable: [...confinement.readable, config.configFolder, briefFile, ...argv.filter((argument) => isAbsolute(argument))], writable: [usageFile],
       cwd: path, marker: input.mission_id, timeout_seconds: agent.timeout_seconds, network: agent.network, signal,
       env: { ...worktree.env, ...Object.fromEntries(passed), MISSION_BRIEF: briefFile, MISSION_USAGE: usageFile },
     });
@@ -74,10 +79,11 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
     const { usage } = claim;
     const kept = [
       evidence('brief', await artifacts.put(brief, 'text/markdown'), `brief of attempt ${input.agent_attempt}`),
-      evidence('log', log, `${agent.id}: exit code ${run.exit_code}, ${run.duration_ms} ms`),
+      evidence('log', log, `${agent.id}: exit code ${run.exit_code}, ${run.duration_ms} ms, sandbox ${run.sandbox.level}`),
       await usageEvidence(artifacts, agent.id, input.agent_attempt, claim),
     ];
     const failed = (reason: string): AgentResult => ({ outcome: 'failed', reason, evidence: kept, candidate: null, duration_ms: run.duration_ms, usage });
+    if (run.limit?.evidence === 'certain') return failed(`${agent.id}: RESOURCE_LIMIT ${run.limit.detail}`);
     if (run.timed_out) return failed(`${agent.id} ran into its time limit of ${agent.timeout_seconds} s`);
     if (run.exit_code !== 0) return failed(`${agent.id} ended with exit code ${run.exit_code}`);
     const diff = await changeIn(deps, path, input.base.commit);

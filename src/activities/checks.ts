@@ -19,7 +19,7 @@ export const checkActivities = (deps: ActivityDeps) => ({
     return withHeartbeat(async (signal) => {
       const common = { repository_id: input.repository_id, holder: input.mission_id, setup: input.setup, test: input.test };
       const base = await runTestsOnce(deps,
-        { ...common, at: input.base, setup_counts: false, key: sharedRunKey(input.base.tree, input.setup, input.test) }, signal);
+        { ...common, at: input.base, setup_counts: false, key: await sharedRunKey(deps, input.base.tree, input.setup, input.test) }, signal);
       const candidate = await runTestsOnce(deps,
         { ...common, at: input.candidate, setup_counts: true, key: `${input.mission_id}:run_tests:${input.attempt}` }, signal);
       const verdict = judgeTests(input.must_pass_tests, await loadRun(deps, base), await loadRun(deps, candidate));
@@ -105,6 +105,7 @@ const labelled = (base: StoredTestRun): StoredTestRun['evidence'] =>
 /** Why the figures do not do; empty when they do. */
 export function judgeStress(thresholds: readonly StressThreshold[], base: StoredTestRun, candidate: StoredTestRun): string[] {
   const reasons: string[] = [];
+  if (candidate.limit?.evidence === 'certain') reasons.push(`RESOURCE_LIMIT: ${candidate.limit.detail}`);
   if (candidate.exit_code !== 0) reasons.push(`the stress command ended with exit code ${candidate.exit_code}`);
   if (Object.keys(candidate.metrics).length === 0) reasons.push('the stress command reported no figures');
   for (const { metric, max, min, max_ratio_to_base: ratio } of thresholds) {

@@ -10,6 +10,7 @@ import type { ApiDeps } from './context.ts';
 import { refuseForTracked, storeTracked } from './create-tracked.ts';
 import { Problem, type FieldError } from './problem.ts';
 import { repositoryOf, requireBranch } from './repositories.ts';
+import { refuseWithoutSandbox } from './sandbox.ts';
 import { requireSignatures } from './signatures.ts';
 import { missionOfKey, storeMission, type Sender } from './store-mission.ts';
 
@@ -40,6 +41,7 @@ export async function createMission(
   const workspace = workspaceOf(body);
   await refuseUnknownMetrics(deps, body);
   await refuseUnobserved(deps, body);
+  if (body.execute) await refuseWithoutSandbox(deps);
   const repository = await repositoryOf(deps, workspace, principal);
   const targetBranch = workspace.target_branch ?? repository.default_branch;
   await requireBranch(deps, repository, targetBranch);

@@ -9,6 +9,7 @@ import type { ApiDeps } from './context.ts';
 import { ensureStarted } from './engine.ts';
 import { missionOf } from './find-mission.ts';
 import { Problem } from './problem.ts';
+import { refuseWithoutSandbox } from './sandbox.ts';
 
 /** What is written together with the request. */
 export interface ExecutionExtras { payload: Record<string, unknown>; write: (query: Query) => Promise<void> }
@@ -16,7 +17,7 @@ export interface ExecutionExtras { payload: Record<string, unknown>; write: (que
 /**
  * Safe to repeat: what runs already stays as it is.
  * @returns whether it was this call that asked for it
- * @throws Problem MISSION_NOT_FOUND, MISSION_ENDED, ENGINE_UNAVAILABLE
+ * @throws Problem MISSION_NOT_FOUND, MISSION_ENDED, SANDBOX_UNAVAILABLE, ENGINE_UNAVAILABLE
  */
 export async function executeMission(deps: ApiDeps, id: string, principal: Principal, extras?: ExecutionExtras): Promise<boolean> {
   const row = await missionOf(deps, id);
@@ -24,6 +25,7 @@ export async function executeMission(deps: ApiDeps, id: string, principal: Princ
     throw new Problem(409, 'MISSION_ENDED', `${id} is ${row.status}; to do it again, create a mission with parent_mission_id`);
   }
   if (row.status !== 'open') return false;
+  if (row.package.mission_type === 'coding') await refuseWithoutSandbox(deps);
   const asked = await deps.database.transaction(async (query) => {
     if (!(await requestExecution(query, id))) return false;
     await extras?.write(query);

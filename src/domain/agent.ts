@@ -1,4 +1,6 @@
 /** Command agents: programs that are run in a worktree and leave a change there. */
+import type { AskedLimits } from './limits.ts';
+
 export interface CommandAgent {
   id: string;
   /** Never from a mission: a parameter of ours, not of whoever sends work. */
@@ -7,6 +9,8 @@ export interface CommandAgent {
   network: boolean;
   /** Names of our own environment variables that it may see: its API key, for instance. */
   pass_env: string[];
+  /** Absent from what was read before there were any. */
+  limits?: AskedLimits | undefined;
   max_attempts: number;
   /** How long all its attempts at one mission may run together; null: only the attempts are counted. */
   budget_seconds: number | null;

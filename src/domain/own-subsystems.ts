@@ -23,6 +23,7 @@ export const ownSubsystems: readonly OwnSubsystem[] = [
   own('scheduler', 'Scheduler', ['temporal']),
   own('merge_queues', 'Merge queues', ['postgres', 'temporal']),
   own('metric_sources', 'Metric sources', ['postgres']),
+  own('sandbox', 'Sandbox'),
   own('agents', 'Agents', [], 'agents do not report their health yet'),
   own('governance', 'Governance'),
 ];
@@ -34,5 +35,5 @@ export const ownIntervalSeconds = 15;
 export const ownProbe = 'self';
 
 /** Parts that the worker measures; the api measures those of the others that answer it directly. */
-export const watchedOwnParts = ['worker', 'temporal', 'postgres', 'sealer', 'artifact_store', 'workspaces', 'scheduler', 'merge_queues', 'metric_sources', 'governance'] as const;
+export const watchedOwnParts = ['worker', 'temporal', 'postgres', 'sealer', 'artifact_store', 'workspaces', 'scheduler', 'merge_queues', 'metric_sources', 'sandbox', 'governance'] as const;
 export type WatchedOwnPart = (typeof watchedOwnParts)[number];

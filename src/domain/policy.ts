@@ -2,6 +2,7 @@
 import type { EgressPolicy } from './egress.ts';
 import type { HealingPlan } from './healing.ts';
 import type { Severity } from './mission.ts';
+import type { SandboxPolicy } from './sandbox.ts';
 
 export const scanLevels = ['error', 'warning', 'info'] as const;
 export type ScanLevel = (typeof scanLevels)[number];
@@ -25,6 +26,7 @@ export interface Policy {
   };
   observation: { allow_unobserved: boolean };
   egress: EgressPolicy;
+  sandbox: SandboxPolicy;
   healing: {
     /** Whether a playbook of medium risk may run without a person. */
     medium: 'automatic' | 'approval';

@@ -1,5 +1,7 @@
 /** What a test run proved. Pure rules over machine-readable reports; an exit code alone proves little. */
 
+import type { LimitHit } from './limits.ts';
+
 export type TestStatus = 'passed' | 'failed' | 'skipped';
 
 /** One test as its runner reported it. */
@@ -22,6 +24,8 @@ export interface TestRun {
   tree: string;
   exit_code: number | null;
   timed_out: boolean;
+  /** The limit that it came up against, if any. */
+  limit?: LimitHit;
   report: TestReport | null;
   /** The setup command failed on this tree, so that its tests never ran. */
   setup_failure?: string;
@@ -73,7 +77,7 @@ function tally(report: TestReport): Map<string, Tally> {
  * - every required name was *seen* to pass; absent or skipped is failed;
  * - no test that passed on the base fails now;
  * - a test that failed on the base too does not count; a new failing test does;
- * - a run that a signal or the time limit ended proves nothing;
+ * - a run that a signal, the time limit or one of its limits ended proves nothing;
  * - without a readable report only the exit code counts, and no required name can be met.
  */
 export function judgeTests(required: readonly string[], base: TestRun | null, candidate: TestRun): TestVerdict {
@@ -85,6 +89,7 @@ export function judgeTests(required: readonly string[], base: TestRun | null, ca
     return verdict;
   }
   if (candidate.timed_out) verdict.reasons.push('the test command ran into its time limit');
+  verdict.reasons.push(...certainLimit(candidate, ''));
   const report = candidate.report;
   if (report === null || report.cases.length === 0) {
     if (required.length > 0) {
@@ -94,8 +99,7 @@ export function judgeTests(required: readonly string[], base: TestRun | null, ca
       verdict.reasons.push('the report is empty or unreadable, and on the base it was not');
     }
     if (candidate.exit_code !== 0) verdict.reasons.push(`the test command ended with exit code ${candidate.exit_code}`);
-    verdict.passed = verdict.reasons.length === 0;
-    return verdict;
+    return withLimits(verdict, base, candidate);
   }
 
   for (const test of report.cases) verdict.counts[test.status] += 1;
@@ -124,6 +128,16 @@ export function judgeTests(required: readonly string[], base: TestRun | null, ca
   } else if (candidate.exit_code === null && !candidate.timed_out) {
     verdict.reasons.push('the test command was ended by a signal before it finished');
   }
-  verdict.passed = verdict.reasons.length === 0;
+  return withLimits(verdict, base, candidate);
+}
+
+/** A limit that the kernel or we held is a reason by itself; one that only the output speaks of explains other reasons. */
+function withLimits(verdict: TestVerdict, base: TestRun | null, candidate: TestRun): TestVerdict {
+  if (verdict.reasons.length === 0) return { ...verdict, passed: true };
+  if (candidate.limit?.evidence === 'suspected') verdict.reasons.push(`RESOURCE_LIMIT suspected: ${candidate.limit.detail}`);
+  if (base !== null) verdict.reasons.push(...certainLimit(base, ' on the base too'));
   return verdict;
 }
+
+const certainLimit = ({ limit }: TestRun, where: string): string[] =>
+  (limit?.evidence === 'certain' ? [`RESOURCE_LIMIT${where}: ${limit.detail}`] : []);

@@ -6,6 +6,7 @@ import { createGit } from '../git/git.ts';
 import { createMirrors } from '../git/mirror.ts';
 import { endOrphanedGit } from '../git/orphans.ts';
 import { createWorktrees } from '../git/worktrees.ts';
+import { bestOf, missingIn } from '../activities/process/ladder.ts';
 import { createProcessRunner } from '../activities/process/runner.ts';
 import type { Config } from '../config.ts';
 import { connectionOptions, createClient, taskQueue, workspaceQueue } from '../engine/client.ts';
@@ -53,6 +54,11 @@ export async function startWorker(
       bound: async () => (await readWorkspaceSettings(config.configFolder)).slots_per_repository, sweep: (holder) => processes.sweep(holder),
     }),
   });
+
+  // Not waited for: a worker is ready before it, and the first command waits for it by itself.
+  void processes.ladder().then(
+    (ladder) => logger.info({ event: 'sandbox.levels', level: bestOf(ladder, { strongest: 'bwrap' }), groups: ladder.groups?.version ?? 'none', missing: missingIn(ladder) }),
+    (error: Error) => logger.error({ event: 'sandbox.unprobed', reason: error.message }));
 
   await failUnfinished(config.home, temporal, logger);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));

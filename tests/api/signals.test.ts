@@ -224,7 +224,7 @@ describe('subsystems', () => {
 
   test('every part of ours is there; what was not measured is unknown and says why', async () => {
     const items = (await get('')).body['items'] as { id: string; state: string; reason: string | null; measured_at: string | null }[];
-    expect(items.map((one) => one.id)).toEqual(['api', 'worker', 'temporal', 'postgres', 'sealer', 'event_stream', 'artifact_store', 'workspaces', 'scheduler', 'merge_queues', 'metric_sources', 'agents', 'governance']);
+    expect(items.map((one) => one.id)).toEqual(['api', 'worker', 'temporal', 'postgres', 'sealer', 'event_stream', 'artifact_store', 'workspaces', 'scheduler', 'merge_queues', 'metric_sources', 'sandbox', 'agents', 'governance']);
     expect(items.find((one) => one.id === 'sealer')).toMatchObject({ state: 'unknown', reason: 'nothing has measured it yet', measured_at: null });
     expect(items.find((one) => one.id === 'postgres')).toMatchObject({ state: 'healthy' });
     expect(items.find((one) => one.id === 'artifact_store')).toMatchObject({ state: 'unknown', reason: 'nothing has measured it yet' });

@@ -9,6 +9,7 @@ const policy: Policy = {
   approvals: { required: 2, severities: ['critical', 'high'], on_protected_paths: true, on_vanished_tests: true, deadline_minutes: 60 },
   protected_paths: [], scan: { block_at: 'error' }, landing: { carry_approval: true }, observation: { allow_unobserved: true }, egress: { allow: [] },
   healing: { medium: 'approval' },
+  sandbox: { minimum: 'plain', strongest: 'bwrap', maximum: {}, readable: [], writable: [] },
 };
 const harmless: ApprovalFacts = { severity: 'low', requested: false, touched_protected_paths: [], vanished_tests: [] };
 

@@ -54,6 +54,7 @@ const policy = (medium: 'automatic' | 'approval', required = 1): Policy => ({
   approvals: { required, severities: [], on_protected_paths: true, on_vanished_tests: true, deadline_minutes: 60 },
   protected_paths: [], scan: { block_at: 'error' }, landing: { carry_approval: true }, observation: { allow_unobserved: true },
   egress: { allow: [] }, healing: { medium },
+  sandbox: { minimum: 'plain', strongest: 'bwrap', maximum: {}, readable: [], writable: [] },
 });
 
 test.each([

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { existsSync, readFileSync, watch } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient, type ApiClient } from '../../src/cli/client.ts';
 import { isAlive, identityOf, type ProcessIdentity } from '../../src/processes.mjs';
@@ -11,6 +11,7 @@ import type { Approval } from '../../src/domain/approval.ts';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import { isTerminal } from '../../src/domain/mission.ts';
 import { projectRoot } from '../../src/project.ts';
+import { openToCommands } from './open-sandbox.ts';
 import { temporaryFolder } from './repository.ts';
 
 export type Part = 'api' | 'worker' | 'temporal' | 'postgres';
@@ -45,9 +46,20 @@ export function spawnLauncher(home: string, args: string[] = [], more: Record<st
   };
 }
 
+/** The shipped configuration, but gates and notes of tests lie in the data directory, so their commands may see it. */
+async function openConfig(home: string): Promise<string> {
+  const folder = join(home, 'open-config');
+  if (!existsSync(folder)) {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await cp(join(projectRoot, 'config'), folder, { recursive: true });
+    await openToCommands(folder, home);
+  }
+  return folder;
+}
+
 /** Starts it and waits until it says that it is ready. */
 export async function launch(home = temporaryFolder(), args: string[] = [], more: Record<string, string> = {}): Promise<Launched> {
-  const launched = spawnLauncher(home, args, more);
+  const launched = spawnLauncher(home, args, { MISSION_CONTROL_CONFIG: await openConfig(home), ...more });
   await new Promise<void>((resolve, reject) => {
     launched.child.on('line', (line: string) => { if (line.includes('Mission Control is ready')) resolve(); });
     void launched.ended.then((code) => reject(new Error(`the launcher ended with ${code}:\n${launched.output.join('\n')}`)));

@@ -26,6 +26,7 @@ import { createCatalog } from '../../src/store/catalog.ts';
 import { addKey, newKeyText } from '../../src/store/keys.ts';
 import { startWorker, type RunningWorker } from '../../src/worker/worker.ts';
 import { copyDatabase, silent } from './database.ts';
+import { openToCommands } from './open-sandbox.ts';
 import { makeRepository, temporaryFolder, type TestRepository } from './repository.ts';
 
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
@@ -41,6 +42,8 @@ export async function startSystem(environment: Record<string, string> = {}) {
   await openHome(home);
   const configFolder = join(home, 'config');
   await cp(join(projectRoot, 'config'), configFolder, { recursive: true });
+  // Gates and notes of tests lie in the data directory, so their commands may see it; everything else is as shipped.
+  await openToCommands(configFolder, home);
   const db = await copyDatabase();
   const [port, uiPort] = [await freePort(0), await freePort(0)];
   const server = temporalServer(inject('temporalBinary'), join(home, 'temporal.sqlite'), port, uiPort, 'default', 'normal');

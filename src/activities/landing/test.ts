@@ -27,12 +27,12 @@ export async function testMerged(
     return { run: await loadRun(deps, stored), stored };
   };
   try {
-    const base = await runAt(tip, sharedRunKey(tip.tree, setup, test));
+    const base = await runAt(tip, await sharedRunKey(deps, tip.tree, setup, test));
     const merged = await runAt(commit, `${request.request_id}:${commit.tree}`);
     let before = base.run;
     if (request.kind === 'revert') {
       const parent = await deps.mirrors.resolve(request.repository_id, `${request.head}^1`);
-      before = withoutGained(base.run, (await runAt(parent, sharedRunKey(parent.tree, setup, test))).run);
+      before = withoutGained(base.run, (await runAt(parent, await sharedRunKey(deps, parent.tree, setup, test))).run);
     }
     const verdict = judgeTests(request.kind === 'land' ? request.must_pass_tests : [], before, merged.run);
     const stressed = verdict.passed ? await stress(deps, request, commit, tip, signal) : { reasons: [], evidence: [] };

@@ -3,12 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WatchedOwnPart } from '../../domain/own-subsystems.ts';
+import { reaches, sandboxLevels } from '../../domain/sandbox.ts';
 import { openFindings } from '../../store/finding-list.ts';
 import { backlog } from '../../store/ledger.ts';
 import { readPolicy } from '../../store/policy.ts';
 import { workersAlive } from '../../store/presence.ts';
 import { readSubsystems } from '../../store/subsystems.ts';
 import type { ActivityDeps } from '../deps.ts';
+import { bestOf, missingIn } from '../process/ladder.ts';
 import { temporal } from './network.ts';
 import { degraded, failing, unknown, well, type Found } from './reading.ts';
 
@@ -47,6 +49,7 @@ export async function ownPart(part: WatchedOwnPart, deps: ActivityDeps): Promise
       const blind = (await openFindings(deps.database.query)).filter((finding) => finding.source === 'detector');
       return blind.length === 0 ? well(0) : degraded(blind.map((finding) => finding.title).join('; '), blind.length);
     }
+    case 'sandbox': return sandbox(deps);
     case 'governance': {
       // Each of these says which file is wrong, and where.
       await readPolicy(deps.config.configFolder);
@@ -55,6 +58,16 @@ export async function ownPart(part: WatchedOwnPart, deps: ActivityDeps): Promise
       return well();
     }
   }
+}
+
+/** The value is the level's place on the ladder: the api compares it with the policy before it takes work. */
+async function sandbox({ config, processes }: ActivityDeps): Promise<Found> {
+  const policy = (await readPolicy(config.configFolder)).sandbox;
+  const ladder = await processes.ladder();
+  const level = bestOf(ladder, policy);
+  const said = [`level ${level}`, ...(missingIn(ladder) === '' ? [] : [missingIn(ladder)])].join('; ');
+  const value = sandboxLevels.indexOf(level);
+  return reaches(level, policy.minimum) ? { ...well(value), reason: said } : failing(`the policy wants ${policy.minimum}; ${said}`, null, value);
 }
 
 /** An event is sealed within milliseconds; one that waits this long tells that nobody seals. */

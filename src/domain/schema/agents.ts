@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limitsSchema } from './limits.ts';
 
 /** `config/agents.yaml`. */
 export const agentsSchema = z.strictObject({
@@ -7,6 +8,7 @@ export const agentsSchema = z.strictObject({
     timeout_seconds: z.number().positive().max(86_400).default(1_800),
     network: z.boolean().default(false),
     pass_env: z.array(z.string().regex(/^[A-Za-z_]\w*$/, 'a variable name')).max(50).default([]),
+    limits: limitsSchema.optional(),
     max_attempts: z.number().int().min(1).max(20).default(3),
     budget_seconds: z.number().positive().max(604_800).nullable().default(null),
     budget_tokens: z.number().int().min(0).nullable().default(null),

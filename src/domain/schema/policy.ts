@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { severities } from '../mission.ts';
 import { scanLevels } from '../policy.ts';
+import { sandboxLevels } from '../sandbox.ts';
+import { limitsSchema } from './limits.ts';
+
+const absolutePaths = z.array(z.string().regex(/^\/[^\0]*$/, 'an absolute path').max(4_000)).max(200).default([]);
 
 /** `config/policy.yaml`. Unknown fields are refused: a misspelt rule must not be a rule that never applies. */
 export const policySchema = z.strictObject({
@@ -17,5 +21,13 @@ export const policySchema = z.strictObject({
   observation: z.strictObject({ allow_unobserved: z.boolean() }),
   // Left out, a person is asked: what the policy does not say it does not allow.
   healing: z.strictObject({ medium: z.enum(['automatic', 'approval']) }).default({ medium: 'approval' }),
+  sandbox: z.strictObject({
+    minimum: z.enum(sandboxLevels).default('plain'),
+    strongest: z.enum(sandboxLevels).default('bwrap'),
+    maximum: limitsSchema.default({}),
+    readable: absolutePaths,
+    writable: absolutePaths,
+  }).refine((s) => sandboxLevels.indexOf(s.strongest) <= sandboxLevels.indexOf(s.minimum), { path: ['minimum'], error: 'stronger than sandbox.strongest' })
+    .default({ minimum: 'plain', strongest: 'bwrap', maximum: {}, readable: [], writable: [] }),
   egress: z.strictObject({ allow: z.array(z.string().regex(/^.+:\d+$/, 'host:port')) }),
 });

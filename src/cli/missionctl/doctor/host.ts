@@ -1,9 +1,13 @@
 /** This host: what has to be there before anything starts. */
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, stat, statfs } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { access, mkdtemp, rm, stat, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { bestOf, missingIn } from '../../../activities/process/ladder.ts';
+import { createProcessRunner } from '../../../activities/process/runner.ts';
+import { isShutIn } from '../../../domain/sandbox.ts';
 import { fail, ok, warn } from './check.ts';
 import type { Subject } from './examine.ts';
 
@@ -25,18 +29,20 @@ export async function gitVersion() {
   return major > 2 || (major === 2 && minor >= 38) ? ok(found) : fail(`${found}; 2.38 or later is needed`, todo);
 }
 
-/** Commands run plain in this version, whatever is installed; saying less would promise an isolation that is not there. */
+/** Tries every level by running a command in it, as a worker on this host does. */
 export async function sandboxLevel() {
-  const found = await Promise.all(['bwrap', 'unshare'].map(async (name) => `${name} is ${await onPath(name) ? 'present' : 'absent'}`));
-  return warn(`level plain: commands of a repository run as this user, with time, output and environment limits (${found.join(', ')}; not used yet)`,
-    'hand in only repositories and patches whose code may run here (docs/security.md)');
+  const scratch = await mkdtemp(join(tmpdir(), 'mission-control-doctor-'));
+  try {
+    const ladder = await createProcessRunner(join(scratch, 'scratch')).ladder();
+    const level = bestOf(ladder, { strongest: 'bwrap' });
+    const groups = ladder.groups === null ? 'no control groups: memory and processes are limited one by one' : `control groups ${ladder.groups.version}`;
+    const said = [`level ${level}`, groups, ...(missingIn(ladder) === '' ? [] : [missingIn(ladder)])].join('; ');
+    return isShutIn(level) ? ok(said)
+      : warn(said, 'install bubblewrap (or util-linux, and allow user namespaces); until then hand in only repositories and patches whose code may run here (docs/security.md)');
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }
-
-const onPath = async (name: string): Promise<boolean> => {
-  const tries = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '')
-    .map((folder) => access(join(folder, name), constants.X_OK).then(() => true, () => false));
-  return (await Promise.all(tries)).includes(true);
-};
 
 const privateFiles = ['admin.key', 'run.json', 'database.url', 'keys'];
 
