@@ -2,7 +2,7 @@
  * Run inside of a sandbox at start-up: does it keep what it promises? Prints what is wrong as a JSON array.
  * usage: look-around.mjs <what must not be seen> <a port that listens outside> <`shut in` or `limited`>
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
 const [, , secret = '', port = '', promise] = process.argv;
@@ -28,6 +28,10 @@ if (promise === 'shut in') {
   try {
     writeFileSync('/usr/mission-control-probe', '');
     wrong.push('/usr is writable');
+  } catch { /* as it should be */ }
+  try {
+    closeSync(openSync('/proc/sys/kernel/core_pattern', 'r+'));
+    wrong.push('/proc/sys is writable');
   } catch { /* as it should be */ }
   if (await reaches(Number(port))) wrong.push('the host\'s network is reached');
   const server = createServer().listen(0, '127.0.0.1');

@@ -17,6 +17,8 @@ export function bwrapArgv(bwrap: string, { mounts, cwd, network }: Shell): strin
     bwrap, '--die-with-parent', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try',
     ...(network ? [] : ['--unshare-net']), '--cap-drop', 'ALL',
     '--proc', '/proc', '--dev', '/dev',
+    // Root without capabilities still owns these files, and bubblewrap takes their folder for read-only already.
+    ...(process.getuid!() === 0 ? ['--ro-bind', '/proc/sys', '/proc/sys'] : []),
     ...mounts.flatMap((mount) => {
       switch (mount.kind) {
         case 'read': return ['--ro-bind', mount.from, mount.at];
