@@ -7,7 +7,11 @@ for word in "$@"; do
   if [ "${found:-}" = next ]; then found=$word; break; fi
   if [ "$word" = -- ]; then found=next; fi
 done
-if ! command -v -- "$found" >/dev/null 2>&1; then
+case $found in
+  */*) [ -f "$found" ] && [ -x "$found" ] && there=yes ;;
+  *) command -v -- "$found" >/dev/null 2>&1 && there=yes ;;
+esac
+if [ "${there:-}" != yes ]; then
   echo missing >&3
   exit 127
 fi
