@@ -84,7 +84,7 @@ test('what an ended mission left running is ended before its worktree is handed 
 test('two workers on one data directory never share a worktree, and both get theirs', async () => {
   workspace.limits.slots = 8;
   // Locks inside of a process are of no use to another one: each has its own.
-  const pools = [0, 1].map(() => createWorktrees(workspace.git, createMirrors(workspace.git, join(workspace.home, 'mirrors')), workspace.db.database,
+  const pools = [0, 1].map(() => createWorktrees(workspace.git, createMirrors(workspace.git, join(workspace.home, 'mirrors'), workspace.deps.config.repoRoots), workspace.db.database,
     join(workspace.home, 'worktrees'), 'this-host', { bound: async () => 8, sweep: async () => undefined }));
   const paths = await Promise.all(Array.from({ length: 8 }, (_, n) => pools[n % 2]!.checkout(id, `MC-${n}`, base.commit)));
   expect(new Set(paths).size).toBe(8);

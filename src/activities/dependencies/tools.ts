@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { commandEnvironment } from '../process/runner.ts';
+import { commandEnvironment } from '../process/environment.ts';
 
 const run = promisify(execFile);
 
