@@ -27,4 +27,6 @@ const packageScripts = join(projectRoot, 'src', 'activities', 'actions', 'packag
 export const findPackages = join(packageScripts, 'find-packages.mjs');
 export const findDistributions = join(packageScripts, 'find-distributions.py');
 export const nodeTestReporter = join(projectRoot, 'src', 'activities', 'reports', 'node-test-reporter.mjs');
+/** What runners load to report to us: `node-runners.cjs`, `mocha-reporter.cjs`, `python/sitecustomize.py`. */
+export const askedReporters = join(projectRoot, 'src', 'activities', 'reports', 'asked');
 export const sqliteCheck = join(projectRoot, 'src', 'activities', 'watching', 'sqlite-check.mjs');

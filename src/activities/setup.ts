@@ -1,27 +1,36 @@
 /** Installing a worktree's dependencies: the repository's setup command, run once the checkout is clean. */
-import { Context } from '@temporalio/activity';
-import type { CommandSpec } from '../domain/commands.ts';
+import { Context, log } from '@temporalio/activity';
+import type { CommandSpec, SetupStep } from '../domain/commands.ts';
 import { failure } from '../engine/failure.ts';
 import type { ActivityDeps } from './deps.ts';
+import { inVirtualenv, makeToolFolder, toolEnvironment } from './tool-environment.ts';
 
 /** A setup command may fail for the network's sake: it is tried this often before a person is asked. */
 const setupTries = 3;
 
 /**
- * Safe to repeat: the worktree was reset before.
+ * Takes every step of the setup. Safe to repeat: the worktree was reset before.
  * @param where `path` of the worktree; `holder` marks what runs in it
  * @returns how long it took, in milliseconds
- * @throws SETUP_FAILED naming the artefact with the command's output
+ * @throws SETUP_FAILED naming the step and the artefact with its output
  */
 export async function runSetup(
   deps: Pick<ActivityDeps, 'processes' | 'artifacts'>, where: { setup: CommandSpec; path: string; holder: string }, signal: AbortSignal,
 ): Promise<number> {
-  const { setup, path, holder } = where;
-  const run = await deps.processes.run({ ...setup, cwd: path, marker: holder, signal });
-  const log = await deps.artifacts.putFile(run.output_file, 'text/plain');
-  if (run.exit_code !== 0) {
+  const { setup: { next = [], ...first }, path, holder } = where;
+  await makeToolFolder(path);
+  let duration_ms = 0;
+  for (const step of [first, ...next] satisfies SetupStep[]) {
+    const run = await deps.processes.run({
+      ...step, argv: inVirtualenv(path, step.argv), cwd: path, marker: holder, signal, env: toolEnvironment(path, step.network),
+    });
+    duration_ms += run.duration_ms;
+    const output = await deps.artifacts.putFile(run.output_file, 'text/plain');
+    if (run.exit_code === 0) continue;
     const ended = run.timed_out ? 'its time limit' : `exit code ${run.exit_code}`;
-    throw failure('SETUP_FAILED', `${setup.argv.join(' ')} ended with ${ended}; output in artefact ${log.sha256}`, Context.current().info.attempt >= setupTries);
+    const problem = `${step.argv.join(' ')} ended with ${ended}; output in artefact ${output.sha256}`;
+    if (!('may_fail' in step) || step.may_fail !== true) throw failure('SETUP_FAILED', problem, Context.current().info.attempt >= setupTries);
+    log.warn('setup step failed', { problem });
   }
-  return run.duration_ms;
+  return duration_ms;
 }

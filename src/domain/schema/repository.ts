@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isBranchName } from '../branch.ts';
-import { testReportFormats } from '../commands.ts';
+import { askedFormats, testReportFormats } from '../commands.ts';
 import { text } from './text.ts';
 
 const glob = text(1_000);
@@ -9,7 +9,7 @@ const reportSchema = z.strictObject({
   format: z.enum(testReportFormats),
   path: glob.optional(),
   from: z.literal('stdout').optional(),
-}).refine((r) => r.path !== undefined || r.from !== undefined || r.format === 'node_test',
+}).refine((r) => r.path !== undefined || r.from !== undefined || askedFormats.includes(r.format),
   'name where the report is: path or from');
 
 const commandSchema = z.strictObject({
@@ -17,6 +17,10 @@ const commandSchema = z.strictObject({
   timeout_seconds: z.number().positive().max(86_400).default(900),
   network: z.boolean().default(false),
   report: reportSchema.optional(),
+});
+
+const setupSchema = commandSchema.extend({
+  next: z.array(commandSchema.omit({ report: true }).extend({ may_fail: z.boolean().optional() })).max(20).optional(),
 });
 
 const stressThresholdSchema = z.strictObject({
@@ -30,7 +34,7 @@ const stressThresholdSchema = z.strictObject({
 /** What stands in `.mission-control.yaml`, read at the base commit, or with the registered repository. */
 export const repositorySettingsSchema = z.strictObject({
   commands: z.strictObject({
-    setup: commandSchema.optional(),
+    setup: setupSchema.optional(),
     test: commandSchema.optional(),
     stress: commandSchema.optional(),
   }).default({}),
