@@ -12,6 +12,7 @@ export interface Pyproject {
 const forTests = new Set(['test', 'tests', 'testing', 'dev']);
 /** A requirement as PEP 508 writes it; never an option of pip, which could name another index. */
 const requirement = /^[A-Za-z0-9][\w.-]{0,100}(?:\[[\w., -]{0,200}\])?[\w\s.,<>=!~*;'"()+-]{0,300}$/;
+const isRequirement = (value: string): boolean => requirement.test(value) && !/\s-|\n/.test(value);
 const header = /^\s*\[([^[\]]{1,200})\]\s*(?:#.*)?$/;
 
 export function readPyproject(text: string): Pyproject {
@@ -20,7 +21,7 @@ export function readPyproject(text: string): Pyproject {
   const groups = [...arraysOf(sections.get('dependency-groups') ?? [])].flatMap(([name, values]) => (forTests.has(name) ? values : []));
   return {
     installable: sections.has('build-system') || sections.has('project') || sections.has('tool.poetry'),
-    extras, groups: groups.filter((value) => requirement.test(value)),
+    extras, groups: groups.filter(isRequirement),
   };
 }
 
@@ -32,7 +33,7 @@ export function readToxDependencies(text: string): string[] {
   const rest = lines.slice(start + 1);
   const end = rest.findIndex((line) => /^\S/.test(line));
   const values = [lines[start]!.replace(/^deps\s*=/, ''), ...rest.slice(0, end < 0 ? undefined : end)];
-  return values.map((value) => value.trim()).filter((value) => value !== '' && requirement.test(value));
+  return values.map((value) => value.trim()).filter((value) => isRequirement(value));
 }
 
 function sectionsOf(text: string): Map<string, string[]> {
@@ -54,7 +55,8 @@ function arraysOf(lines: readonly string[]): Map<string, string[]> {
     const begins = /^\s*"?([\w.-]{1,100})"?\s*=\s*\[(.*)$/.exec(line);
     if (begins !== null) arrays.set(begins[1]!, open = []);
     if (open === null) continue;
-    const content = (begins === null ? line : begins[2]!).replace(/^\s*#.*$/, '');
+    // Not a text: a comment, and tables such as `{include-group = "x"}`.
+    const content = (begins === null ? line : begins[2]!).replace(/^\s*#.*$/, '').replaceAll(/\{[^{}]{0,500}\}/g, '');
     const outside = content.replaceAll(/"([^"]{0,500})"|'([^']{0,500})'/g, (_, double?: string, single?: string) => {
       open!.push(double ?? single ?? '');
       return '';

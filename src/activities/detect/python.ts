@@ -25,7 +25,7 @@ export async function detectPython(files: RepositoryFiles): Promise<Commands | u
   return {
     ...(setup === undefined ? {} : { setup }),
     test: {
-      argv: [interpreter, '-m', ...(pytest ? ['pytest'] : unittest(files, tests))], timeout_seconds: testSeconds, network: false,
+      argv: [interpreter, '-m', ...(pytest ? ['pytest', '--continue-on-collection-errors'] : unittest(files, tests))], timeout_seconds: testSeconds, network: false,
       report: pytest ? { format: 'pytest_junit' } : { format: 'auto' },
     },
   };

@@ -37,19 +37,19 @@ export function askingEnvironment(folder: string): Record<string, string> {
 }
 
 /** Beginnings of the files' names. */
-const kinds: Record<string, { format: ReportFormat; parse: (text: string, root: string) => TestReport | null }> = {
+const kinds = new Map<string, { format: ReportFormat; parse: (text: string, root: string) => TestReport | null }>(Object.entries({
   lines: { format: 'node_test', parse: parseNodeTest },
   jest: { format: 'jest_json', parse: parseJestJson },
   vitest: { format: 'vitest_json', parse: parseJestJson },
   pytest: { format: 'pytest_junit', parse: parsePytestJunit },
-};
+}));
 
 /** What the asked runners wrote; with `auto`, if they wrote nothing, what standard output itself is. */
 export async function readAsked(format: ReportFormat, folder: string, root: string, stdout: string): Promise<TestReport | null> {
   const files = await readdir(folder, { withFileTypes: true });
   const reports: (TestReport | null)[] = [];
   for (const file of files.filter((entry) => entry.isFile()).map((entry) => entry.name).sort().slice(0, maxReportFiles)) {
-    const kind = kinds[/^[a-z]+/.exec(file)?.[0] ?? ''];
+    const kind = kinds.get(/^[a-z]+/.exec(file)?.[0] ?? '');
     if (kind === undefined || (format !== 'auto' && format !== kind.format)) continue;
     reports.push(kind.parse(await readOwn(join(folder, file)), root));
   }

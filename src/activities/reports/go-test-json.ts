@@ -1,4 +1,5 @@
 import type { TestCase, TestReport } from '../../domain/test-report.ts';
+import { jsonLines } from './json-lines.ts';
 
 interface Event { Action: string; Package: string; Test: string; Output: string; Elapsed: number | null }
 
@@ -17,7 +18,7 @@ export function parseGoTestJson(text: string): TestReport | null {
   const failedPackages = new Map<string, string>();
   const outputs = new Map<string, string>();
   let events = 0;
-  for (const line of text.split('\n')) {
+  for (const line of jsonLines(text.split('\n'))) {
     const event = readEvent(line);
     if (event === undefined) continue;
     events += 1;
@@ -46,16 +47,7 @@ export function parseGoTestJson(text: string): TestReport | null {
 const testOf = (file: string, name: string, status: TestCase['status'], seconds: number | null, message: string | null): TestCase =>
   ({ file, path: name.split('/'), status, duration_ms: seconds === null ? null : Math.round(seconds * 1_000), message });
 
-function readEvent(line: string): Event | undefined {
-  // Most lines that are no event are compiler output: not worth an exception each.
-  if (!line.startsWith('{')) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  const { Action, Package, ImportPath, Test, Output, Elapsed } = value as Record<string, unknown>;
+function readEvent({ Action, Package, ImportPath, Test, Output, Elapsed }: Record<string, unknown>): Event | undefined {
   if (typeof Action !== 'string') return undefined;
   const pack = typeof Package === 'string' ? Package : ImportPath;
   if (typeof pack !== 'string') return undefined;

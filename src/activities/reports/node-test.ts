@@ -1,4 +1,5 @@
 import { testId, type TestCase, type TestReport } from '../../domain/test-report.ts';
+import { jsonLines } from './json-lines.ts';
 
 /**
  * Reads the lines of our own reporters (node:test, mocha, unittest). Lines that are not ours are ignored; no line at all
@@ -7,7 +8,7 @@ import { testId, type TestCase, type TestReport } from '../../domain/test-report
 export function parseNodeTest(text: string): TestReport | null {
   const cases: TestCase[] = [];
   const open = new Map<string, TestCase[]>();
-  for (const line of text.split('\n')) {
+  for (const line of jsonLines(text.split('\n'))) {
     const read = readLine(line);
     if (read === undefined) continue;
     const id = testId(read.test);
@@ -21,15 +22,7 @@ export function parseNodeTest(text: string): TestReport | null {
   return cases.length === 0 ? null : { cases };
 }
 
-function readLine(line: string): { started: boolean; test: TestCase } | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { file, path, status, duration_ms, message } = value as Record<string, unknown>;
+function readLine({ file, path, status, duration_ms, message }: Record<string, unknown>): { started: boolean; test: TestCase } | undefined {
   if (!Array.isArray(path) || !path.every((part) => typeof part === 'string') || path.length === 0) return undefined;
   if (status !== 'started' && status !== 'passed' && status !== 'failed' && status !== 'skipped') return undefined;
   const started = status === 'started';

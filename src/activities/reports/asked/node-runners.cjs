@@ -35,7 +35,7 @@ function ask(args) {
 if (folder !== undefined) {
   if (/\/(?:jest|jest-cli)\/bin\/jest\.js$/.test(program)) {
     ask(['--json', `--outputFile=${path.join(folder, `jest-${process.pid}.json`)}`]);
-  } else if (/\/vitest\/vitest\.mjs$/.test(program)) {
+  } else if (program.endsWith('/vitest/vitest.mjs')) {
     ask(['--reporter=default', '--reporter=json', `--outputFile.json=${path.join(folder, `vitest-${process.pid}.json`)}`]);
   } else if (/\/mocha\/bin\/_?mocha(?:\.js)?$/.test(program)) {
     process.env.MISSION_CONTROL_MOCHA = program.slice(0, program.lastIndexOf('/bin/'));
