@@ -2,13 +2,15 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { checkActivities } from '../../src/activities/checks.ts';
+import { readSettings } from '../../src/activities/settings.ts';
 import { workspaceActivities } from '../../src/activities/workspace.ts';
 import { diagnosticsActivities } from '../../src/activities/diagnostics.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import { createProcessRunner } from '../../src/activities/process/runner.ts';
 import { readConfig } from '../../src/config.ts';
 import { systemActor } from '../../src/domain/actor.ts';
-import type { AppliedCandidate, CommitRef, DiagnosticsInput } from '../../src/domain/coding.ts';
+import type { AppliedCandidate, CommitRef, DiagnosticsInput, TestsResult } from '../../src/domain/coding.ts';
 import type { StageOutcome } from '../../src/domain/stages.ts';
 import { createGit } from '../../src/git/git.ts';
 import { createMirrors, type RepositoryRef } from '../../src/git/mirror.ts';
@@ -38,6 +40,8 @@ export async function openWorkspace() {
   const catalog = createCatalog(config.configFolder, db.database);
   const deps = { config, logger: silent, database: db.database, artifacts, catalog, git, mirrors, worktrees, processes } as unknown as ActivityDeps;
 
+  let missions = 0;
+
   const workspace = {
     home, db, git, mirrors, worktrees, processes, artifacts, deps,
     repository: (files: Record<string, string>): TestRepository => makeRepository(join(home, 'repositories'), files),
@@ -57,6 +61,18 @@ export async function openWorkspace() {
         mission_id: mission, attempt: 1, repository_id: repository.repository_id, base: repository.base,
         candidate: { kind: 'diff', artifact: sha256, size_bytes }, number: 1, protected_paths: ['.github/**'],
         commit_time: '2026-01-02T03:04:05Z', message: 'A candidate',
+      }));
+    },
+    /** Stages 1 to 4 as the worker runs them: what the base's own files say is run on the base and with the changes. */
+    async tested(repository: TestRepository, changes: Record<string, string | null>, must_pass_tests: string[] = []): Promise<TestsResult> {
+      const fetched = await workspace.fetched(repository);
+      missions += 1;
+      const mission_id = `MC-tested-${missions}`;
+      const { commands } = await readSettings(git, fetched.gitDir, fetched.base.commit, { commands: {}, stress_thresholds: [], protected_paths: [] });
+      const { candidate } = await workspace.apply(fetched, repository.diff(changes), mission_id);
+      return asActivity(() => checkActivities(deps).runTests({
+        mission_id, attempt: 1, repository_id: fetched.repository_id, base: fetched.base, candidate: candidate!,
+        setup: commands.setup ?? null, test: commands.test!, must_pass_tests,
       }));
     },
     /** Stage 6 as the worker runs it. */
