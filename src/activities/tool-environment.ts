@@ -20,6 +20,9 @@ export async function makeToolFolder(worktree: string): Promise<void> {
   if (made) await writeFile(join(folder, '.gitignore'), '*\n');
 }
 
+/** Caches that all repositories of a host would share, and could spoil for each other: only if the worker is told to. */
+const sharedCaches = ['GOCACHE'];
+
 /** For every command in the worktree. What the worker's own environment says wins. */
 export function toolEnvironment(worktree: string, network: boolean): Record<string, string> {
   const folder = join(worktree, folderName);
@@ -35,7 +38,7 @@ export function toolEnvironment(worktree: string, network: boolean): Record<stri
   const given = Object.keys(wanted).filter((name) => process.env[name] !== undefined);
   return {
     ...wanted,
-    ...Object.fromEntries([...given, ...(network ? packageSources : [])].flatMap((name) => {
+    ...Object.fromEntries([...given, ...sharedCaches, ...(network ? packageSources : [])].flatMap((name) => {
       const value = process.env[name];
       return value === undefined ? [] : [[name, value] as const];
     })),
