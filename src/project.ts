@@ -34,4 +34,6 @@ export const sandboxProbe = join(processScripts, 'look-around.mjs');
 /** What tests' own runners are given to load. */
 export const reporterFolder = join(projectRoot, 'src', 'activities', 'reports');
 export const nodeTestReporter = join(projectRoot, 'src', 'activities', 'reports', 'node-test-reporter.mjs');
+/** What runners load to report to us: `node-runners.cjs`, `mocha-reporter.cjs`, `python/sitecustomize.py`. */
+export const askedReporters = join(projectRoot, 'src', 'activities', 'reports', 'asked');
 export const sqliteCheck = join(projectRoot, 'src', 'activities', 'watching', 'sqlite-check.mjs');

@@ -15,6 +15,7 @@ import { confinementOf } from './confinement.ts';
 import { readUsage, usageEvidence } from './agent-usage.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { toolEnvironment } from './tool-environment.ts';
 import { prepareWorktree, type ReadyWorktree } from './worktree.ts';
 
 export interface RunAgentInput extends Work {
@@ -72,7 +73,7 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
       // Its own files lie beside the list of agents, or where its argv says.
       readable: [...confinement.readable, config.configFolder, briefFile, ...argv.filter((argument) => isAbsolute(argument))], writable: [usageFile],
       cwd: path, marker: input.mission_id, timeout_seconds: agent.timeout_seconds, network: agent.network, signal,
-      env: { ...worktree.env, ...Object.fromEntries(passed), MISSION_BRIEF: briefFile, MISSION_USAGE: usageFile },
+      env: { ...toolEnvironment(path, agent.network), ...Object.fromEntries(passed), MISSION_BRIEF: briefFile, MISSION_USAGE: usageFile },
     });
     const log = await artifacts.putFile(run.output_file, 'text/plain');
     const claim = await readUsage(usageFile);

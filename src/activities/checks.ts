@@ -3,7 +3,7 @@ import type { CollectMetricsInput, RunTestsInput, StressInput, StressResult, Tes
 import type { StressThreshold } from '../domain/commands.ts';
 import { meets } from '../domain/metric.ts';
 import type { StageOutcome } from '../domain/stages.ts';
-import { judgeTests } from '../domain/test-report.ts';
+import { judgeTests, type TestVerdict } from '../domain/test-report.ts';
 import { evidence } from '../store/artifacts.ts';
 import { lastSample } from '../store/metrics.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -22,13 +22,16 @@ export const checkActivities = (deps: ActivityDeps) => ({
         { ...common, at: input.base, setup_counts: false, key: await sharedRunKey(deps, input.base.tree, input.setup, input.test) }, signal);
       const candidate = await runTestsOnce(deps,
         { ...common, at: input.candidate, setup_counts: true, key: `${input.mission_id}:run_tests:${input.attempt}` }, signal);
-      const verdict = judgeTests(input.must_pass_tests, await loadRun(deps, base), await loadRun(deps, candidate));
+      const run = await loadRun(deps, candidate);
+      const verdict = judgeTests(input.must_pass_tests, await loadRun(deps, base), run);
       const record = await deps.artifacts.putJson({ ...verdict, must_pass_tests: input.must_pass_tests, base: base.tree, candidate: candidate.tree });
       const { passed, failed, skipped } = verdict.counts;
-      const line = `${passed} passed, ${failed} failed, ${skipped} skipped`;
+      const line = (run.report?.cases.length ?? 0) === 0
+        ? `no readable report: the run proves its exit code ${run.exit_code} and nothing else`
+        : `${passed} passed, ${failed} failed, ${skipped} skipped`;
       return {
         outcome: verdict.passed ? 'passed' : 'failed',
-        reason: verdict.passed ? noted(line, verdict.tolerated, verdict.vanished) : verdict.reasons.slice(0, 20).join('; '),
+        reason: verdict.passed ? noted(line, verdict) : [...verdict.reasons.slice(0, 20), ...(run.note === undefined ? [] : [run.note])].join('; '),
         evidence: [
           ...candidate.evidence, ...labelled(base),
           evidence('test_verdict', record, `${verdict.passed ? 'proved' : 'not proved'}: ${line}`),
@@ -91,12 +94,14 @@ export const checkActivities = (deps: ActivityDeps) => ({
   },
 });
 
-function noted(line: string, tolerated: readonly string[], vanished: readonly string[]): string {
-  const notes = [
-    ...(tolerated.length > 0 ? [`failing on the base too: ${tolerated.slice(0, 10).join(', ')}`] : []),
-    ...(vanished.length > 0 ? [`vanished: ${vanished.slice(0, 10).join(', ')}`] : []),
-  ];
-  return [line, ...notes].join('; ');
+function noted(line: string, { tolerated, vanished, appeared }: TestVerdict): string {
+  const named = (tests: readonly string[]): string => tests.slice(0, 10).join(', ');
+  return [
+    line,
+    ...(tolerated.length > 0 ? [`failing on the base too: ${named(tolerated)}`] : []),
+    // New names matter where old ones are gone: a test that was renamed is both.
+    ...(vanished.length > 0 ? [`vanished: ${named(vanished)}`, ...(appeared.length > 0 ? [`new: ${named(appeared)}`] : [])] : []),
+  ].join('; ');
 }
 
 const labelled = (base: StoredTestRun): StoredTestRun['evidence'] =>

@@ -3,11 +3,13 @@
  * what the base commit's own files say. Never read from the patch: a patch must not choose its own judge.
  */
 import { parse as parseYaml } from 'yaml';
-import type { CommandSpec, RepositorySettings } from '../domain/commands.ts';
+import type { RepositorySettings } from '../domain/commands.ts';
 import type { AskedLimits } from '../domain/limits.ts';
 import { repositorySettingsSchema } from '../domain/schema/repository.ts';
 import { failure } from '../engine/failure.ts';
 import type { Git } from '../git/git.ts';
+import { detectCommands } from './detect/commands.ts';
+import { fileAt, filesAt } from './detect/files.ts';
 
 export const settingsFile = '.mission-control.yaml';
 
@@ -19,7 +21,7 @@ export async function readSettings(
   const inRepository = written === undefined ? undefined : parseSettings(written);
   const commands = { ...inRepository?.commands, ...registered.commands };
   const detected = commands.test === undefined || commands.setup === undefined
-    ? await detectCommands(git, gitDir, commit) : {};
+    ? await detectCommands(await filesAt(git, gitDir, commit)) : {};
   return {
     commands: withLimits({ ...detected, ...definedOnly(commands) }, { ...inRepository?.limits, ...registered.limits }),
     stress_thresholds: [...registered.stress_thresholds, ...(inRepository?.stress_thresholds ?? [])],
@@ -50,36 +52,4 @@ function parseSettings(text: string): RepositorySettings {
     throw failure('SETTINGS_INVALID', `${settingsFile}: ${issue.path.join('.')}: ${issue.message}`);
   }
   return parsed.data;
-}
-
-/** A file's text at a commit, or undefined. */
-async function fileAt(git: Git, gitDir: string, commit: string, path: string): Promise<string | undefined> {
-  const { code, stdout } = await git.run(['cat-file', 'blob', `${commit}:${path}`], { gitDir, okCodes: [128] });
-  return code === 0 ? stdout.toString('utf8') : undefined;
-}
-
-/** What a package.json at the base commit says: `npm test`, and `npm ci` when there is a lockfile with packages. */
-async function detectCommands(git: Git, gitDir: string, commit: string): Promise<RepositorySettings['commands']> {
-  const manifest = json(await fileAt(git, gitDir, commit, 'package.json'));
-  const script = (manifest?.['scripts'] as Record<string, unknown> | undefined)?.['test'];
-  if (typeof script !== 'string') return {};
-  const lock = json(await fileAt(git, gitDir, commit, 'package-lock.json'));
-  const packages = Object.keys((lock?.['packages'] ?? {})).filter((name) => name !== '');
-  const test: CommandSpec = {
-    argv: ['npm', 'test', '--silent'], timeout_seconds: 900, network: false,
-    // Only node's own runner is asked for a report here; other runners need `.mission-control.yaml`.
-    ...(/\bnode\b[^&|;]*--test\b/.test(script) ? { report: { format: 'node_test' as const } } : {}),
-  };
-  return packages.length === 0
-    ? { test }
-    : { test, setup: { argv: ['npm', 'ci', '--no-audit', '--no-fund'], timeout_seconds: 600, network: true } };
-}
-
-function json(text: string | undefined): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text ?? '');
-    return typeof value === 'object' && value !== null ? value as Record<string, unknown> : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -16,15 +16,11 @@ export interface ReadyWorktree {
   /** Null when no setup command ran. */
   setup_ms: number | null;
   dependencies: CacheUse;
-  /** For the commands that run in it: where their package manager finds what the setup downloaded. */
-  env: Record<string, string>;
-  /** Folders of ours that these commands need to see. */
-  readable: string[];
   /** Lets go of it, and ends what still runs there; nothing, when the same holder has taken it over since. */
   release(): Promise<void>;
 }
 
-type Installed = Pick<ReadyWorktree, 'setup_ms' | 'dependencies' | 'env' | 'readable'>;
+type Installed = Pick<ReadyWorktree, 'setup_ms' | 'dependencies'>;
 
 const off = (reason: string): CacheUse => ({ cache: 'off', key: null, scope: 'off', reason, kept: false, size_bytes: null });
 
@@ -48,7 +44,7 @@ export async function prepareWorktree(
     await processes.sweep(holder);
     const path = await worktrees.checkout(repositoryId, holder, at.commit, lease);
     await expectClean(deps, path, at);
-    const installed = setup === null ? { setup_ms: null, dependencies: off('no setup command'), env: {}, readable: [] }
+    const installed = setup === null ? { setup_ms: null, dependencies: off('no setup command') }
       : await install(deps, { repositoryId, holder, at, setup, path }, signal);
     return { path, ...installed, release };
   } catch (error) {
@@ -74,20 +70,19 @@ async function install(deps: ActivityDeps, where: Where, signal: AbortSignal): P
   const ofOrigin = await isOfOrigin(deps, repository_id, at.commit);
   const downloads = await downloadsFor(deps, { repository_id, holder, tree, ofOrigin });
   const cache = await cacheKey(deps, { repository_id, at, tree, setup, path });
-  const afterwards = { env: downloads.commands, readable: [downloads.folder] };
   const found = 'off' in cache ? { miss: cache.off } : await putBack(deps, cache, signal);
   if (!('off' in cache) && 'size_bytes' in found) {
-    return { setup_ms: null, ...afterwards, dependencies: { cache: 'hit', key: cache.key, scope: cache.scope, reason: null, kept: true, size_bytes: found.size_bytes } };
+    return { setup_ms: null, dependencies: { cache: 'hit', key: cache.key, scope: cache.scope, reason: null, kept: true, size_bytes: found.size_bytes } };
   }
   const setup_ms = await runSetup(deps, { setup, path, holder, repository_id, downloads }, signal);
   if (ofOrigin) await markInstalled(downloads, tree);
-  if ('off' in cache) return { setup_ms, ...afterwards, dependencies: off(cache.off) };
+  if ('off' in cache) return { setup_ms, dependencies: off(cache.off) };
   // What the setup left running could still write while it is copied.
   await deps.processes.sweep(holder);
   const kept = await keep(deps, cache, ofOrigin, signal);
   const reasons = ['miss' in found ? found.miss : null, 'problem' in kept ? `not kept: ${kept.problem}` : null].filter((reason) => reason !== null);
   return {
-    setup_ms, ...afterwards,
+    setup_ms,
     dependencies: { cache: 'miss', key: cache.key, scope: cache.scope, reason: reasons.join('; '), kept: !('problem' in kept), size_bytes: 'problem' in kept ? null : kept.size_bytes },
   };
 }

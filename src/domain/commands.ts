@@ -1,8 +1,17 @@
 /** Commands of a repository: argv arrays, never shell strings, and how their report is read. */
 import type { AskedLimits } from './limits.ts';
 
-export const testReportFormats = ['junit', 'node_test', 'metrics_json'] as const;
+export const testReportFormats = [
+  'junit', 'tap', 'go_test_json', 'node_test', 'vitest_json', 'jest_json', 'pytest_junit', 'metrics_json',
+  /** What `cargo test` prints for people: its JSON is not stable. */
+  'cargo_test',
+  /** Whatever the runners that we know how to ask wrote; else what standard output itself is. */
+  'auto',
+] as const;
 export type ReportFormat = (typeof testReportFormats)[number];
+
+/** Formats that need no place: we ask the runner, and say where it shall write. */
+export const askedFormats: readonly ReportFormat[] = ['node_test', 'vitest_json', 'jest_json', 'pytest_junit', 'auto'];
 
 export interface ReportSource {
   format: ReportFormat;
@@ -16,6 +25,17 @@ export interface CommandSpec {
   timeout_seconds: number;
   network: boolean;
   report?: ReportSource | undefined;
+  limits?: AskedLimits | undefined;
+  /** Further steps of a setup, one after the other. */
+  next?: SetupStep[] | undefined;
+}
+
+export interface SetupStep {
+  argv: string[];
+  timeout_seconds: number;
+  network: boolean;
+  /** Its failure is logged and the next step taken: whether it mattered, the tests will tell. */
+  may_fail?: boolean | undefined;
   limits?: AskedLimits | undefined;
 }
 

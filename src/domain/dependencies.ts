@@ -2,7 +2,7 @@
  * What the result of a setup command depends on. A lockfile alone answers that for few of them: scripts of packages read
  * the project's sources, setups build it. What is not known to depend on less depends on the whole tree.
  */
-import { lockfilesOf } from './lockfiles.ts';
+import { lockfilesOf, pinsVersions } from './lockfiles.ts';
 import { readNpmLock } from './npm-lock.ts';
 
 export type DependencyScope =
@@ -22,7 +22,7 @@ const npmReads = ['package-lock.json', 'package.json', '.npmrc'];
 const lifecycle = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare'];
 
 export function dependencyScope(argv: readonly string[], tree: TreeFiles): DependencyScope {
-  if (lockfilesOf(tree.paths).length === 0) return { kind: 'off', reason: 'no lockfile' };
+  if (!pinsVersions(lockfilesOf(tree.paths))) return { kind: 'off', reason: 'no lockfile' };
   const [tool, verb, ...options] = argv;
   const isCi = tool === 'npm' && verb === 'ci' && options.every((option) => harmless.test(option));
   return isCi && byLockAlone(tree, options.includes('--ignore-scripts'))

@@ -29,6 +29,8 @@ export interface TestRun {
   report: TestReport | null;
   /** The setup command failed on this tree, so that its tests never ran. */
   setup_failure?: string;
+  /** How this run came about, where it was not simply the command. */
+  note?: string;
 }
 
 export interface TestVerdict {
@@ -39,19 +41,26 @@ export interface TestVerdict {
   tolerated: string[];
   /** Passed on the base and gone now: a person must agree. */
   vanished: string[];
+  /** Passed now and not there on the base: beside the vanished ones, what they may be called now. */
+  appeared: string[];
   counts: { passed: number; failed: number; skipped: number };
 }
 
 export const testId = (test: TestCase): string => `${normalise(test.file)} › ${test.path.map(normalise).join(' > ')}`;
 
+/** How runners write a test's place in one line: ours, vitest's, Go's, cargo's and pytest's, JUnit's, jest's. */
+const separators = [' > ', ' › ', '/', '::', '.', ' '];
+
 /** A test's name matches exactly, or as `suite > … > name`, or as the runner's own id. */
 export function matchesName(test: TestCase, name: string): boolean {
   const wanted = normalise(name);
-  const file = normalise(test.file);
   const path = test.path.map(normalise);
-  return [
-    path.at(-1) ?? '', path.join(' > '), `${file}.${path.join('.')}`, `${file}::${path.join('::')}`, testId(test),
-  ].includes(wanted);
+  // Most tests of a suite are told apart by their last name: no need to build the others.
+  if (wanted === '' || !wanted.endsWith(path.at(-1) ?? '')) return false;
+  const file = normalise(test.file);
+  const whole = separators.map((separator) => path.join(separator));
+  return wanted === path.at(-1) || whole.includes(wanted)
+    || (file !== '' && separators.some((separator) => whole.includes(wanted.slice(file.length + separator.length)) && wanted.startsWith(file + separator)));
 }
 
 // Runners put byte-order marks and colour codes into names.
@@ -82,7 +91,7 @@ function tally(report: TestReport): Map<string, Tally> {
  */
 export function judgeTests(required: readonly string[], base: TestRun | null, candidate: TestRun): TestVerdict {
   const verdict: TestVerdict = {
-    passed: false, reasons: [], tolerated: [], vanished: [], counts: { passed: 0, failed: 0, skipped: 0 },
+    passed: false, reasons: [], tolerated: [], vanished: [], appeared: [], counts: { passed: 0, failed: 0, skipped: 0 },
   };
   if (candidate.setup_failure !== undefined) {
     verdict.reasons.push(`setup failed: ${candidate.setup_failure}`);
@@ -123,10 +132,13 @@ export function judgeTests(required: readonly string[], base: TestRun | null, ca
     const { passed, failed } = now.get(id) ?? { passed: 0, failed: 0 };
     if (passed < was.passed && failed <= was.failed) verdict.vanished.push(id);
   }
+  for (const [id, { passed }] of now) if (passed > 0 && !before.has(id) && base !== null) verdict.appeared.push(id);
   if (candidate.exit_code !== 0 && verdict.counts.failed === 0) {
     verdict.reasons.push(`the test command ended with exit code ${candidate.exit_code} although no reported test failed`);
   } else if (candidate.exit_code === null && !candidate.timed_out) {
     verdict.reasons.push('the test command was ended by a signal before it finished');
+  } else if (crashed(candidate.exit_code ?? 0, verdict.counts.failed) && candidate.exit_code !== base?.exit_code) {
+    verdict.reasons.push(`the test command ended with exit code ${candidate.exit_code}, as a crashed program does`);
   }
   return withLimits(verdict, base, candidate);
 }
@@ -141,3 +153,6 @@ function withLimits(verdict: TestVerdict, base: TestRun | null, candidate: TestR
 
 const certainLimit = ({ limit }: TestRun, where: string): string[] =>
   (limit?.evidence === 'certain' ? [`RESOURCE_LIMIT${where}: ${limit.detail}`] : []);
+
+/** Some runners end with the number of failures, up to 255; a shell says 128 and the signal's number of a program that crashed. */
+const crashed = (exitCode: number, failures: number): boolean => exitCode > 128 && exitCode !== Math.min(failures, 255);

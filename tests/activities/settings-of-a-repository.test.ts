@@ -17,32 +17,11 @@ const json = JSON.stringify;
 const manifest = (test?: string): string => json({ name: 'x', scripts: { build: 'tsc', ...(test === undefined ? {} : { test }) } });
 const written = (text: string): Record<string, string> => ({ [settingsFile]: text });
 
-describe('what nobody named is detected', () => {
-  test.each(['node --test', 'node --test test/', 'NODE_ENV=test node --enable-source-maps --test', 'tsc && node --test'])('%s is asked for its report', async (script) => {
-    expect((await settingsOf({ 'package.json': manifest(script) })).commands).toEqual({
-      test: { argv: ['npm', 'test', '--silent'], timeout_seconds: 900, network: false, report: { format: 'node_test' } },
-    });
-  });
-
-  test.each(['mocha', 'vitest run', 'node test.js', 'node build.js && jest --test'])('%s runs, but nothing is asked of it', async (script) => {
-    const { commands } = await settingsOf({ 'package.json': manifest(script) });
-    expect(commands.test).toEqual({ argv: ['npm', 'test', '--silent'], timeout_seconds: 900, network: false });
-  });
-
-  test('npm ci is set up only when the lockfile has packages', async () => {
-    const lock = (packages: object): Record<string, string> => ({ 'package.json': manifest('node --test'), 'package-lock.json': json({ lockfileVersion: 3, packages }) });
-    expect((await settingsOf(lock({ '': { name: 'x' } }))).commands.setup).toBeUndefined();
-    expect((await settingsOf(lock({}))).commands.setup).toBeUndefined();
-    expect((await settingsOf(lock({ '': { name: 'x' }, 'node_modules/a': { version: '1.0.0' } }))).commands.setup)
-      .toEqual({ argv: ['npm', 'ci', '--no-audit', '--no-fund'], timeout_seconds: 600, network: true });
-  });
-
-  test.each<[string, Record<string, string>]>([
-    ['no package.json', {}], ['one without a test script', { 'package.json': manifest() }], ['one that is no JSON', { 'package.json': '{' }],
-    ['one that is another kind of JSON', { 'package.json': 'null' }], ['scripts that are none', { 'package.json': '{"scripts": null}' }],
-    ['a test script that is no text', { 'package.json': '{"scripts": {"test": ["rm"]}}' }], ['one in a folder only', { 'sub/package.json': manifest('node --test') }],
-  ])('nothing comes of %s', async (_, files) => expect((await settingsOf(files)).commands).toEqual({}));
-});
+test.each<[string, Record<string, string>]>([
+  ['no package.json', {}], ['one without a test script', { 'package.json': manifest() }], ['one that is no JSON', { 'package.json': '{' }],
+  ['one that is another kind of JSON', { 'package.json': 'null' }], ['scripts that are none', { 'package.json': '{"scripts": null}' }],
+  ['a test script that is no text', { 'package.json': '{"scripts": {"test": ["rm"]}}' }], ['one in a folder only', { 'sub/package.json': manifest('node --test') }],
+])('nothing comes of %s', async (_, files) => expect((await settingsOf(files)).commands).toEqual({}));
 
 describe(settingsFile, () => {
   test('is taken whole, with what it leaves out detected', async () => {
@@ -55,12 +34,20 @@ describe(settingsFile, () => {
     });
     expect(settings).toEqual({
       commands: {
-        setup: { argv: ['npm', 'ci', '--no-audit', '--no-fund'], timeout_seconds: 600, network: true },
+        setup: { argv: ['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], timeout_seconds: 900, network: true },
         test: { argv: ['npm', 'run', 'test:ci'], timeout_seconds: 30.5, network: false, report: { format: 'junit', path: 'reports/*.xml' } },
         stress: { argv: ['node', 'bench.js'], timeout_seconds: 900, network: false, report: { format: 'metrics_json', from: 'stdout' } },
       },
       stress_thresholds: [{ metric: 'latency_p95_ms', max_ratio_to_base: 1.1 }],
       protected_paths: ['.github/**', settingsFile],
+    });
+  });
+
+  test('takes a setup of several steps', async () => {
+    const { commands } = await settingsOf(written('commands: {setup: {argv: [python3, -m, venv, .venv], next: [{argv: [make, deps], network: true}, {argv: [make, hooks], may_fail: true}]}}'));
+    expect(commands.setup).toEqual({
+      argv: ['python3', '-m', 'venv', '.venv'], timeout_seconds: 900, network: false,
+      next: [{ argv: ['make', 'deps'], timeout_seconds: 900, network: true }, { argv: ['make', 'hooks'], timeout_seconds: 900, network: false, may_fail: true }],
     });
   });
 
@@ -78,6 +65,9 @@ describe(settingsFile, () => {
     ['a time that is no number', 'commands: {test: {argv: [x], timeout_seconds: .nan}}', 'commands.test.timeout_seconds'],
     ['a format nobody knows', 'commands: {test: {argv: [x], report: {format: tap13, from: stdout}}}', 'commands.test.report.format'],
     ['a report that is nowhere', 'commands: {test: {argv: [x], report: {format: junit}}}', 'commands.test.report'],
+    ['one that nobody can be asked for', 'commands: {test: {argv: [x], report: {format: tap}}}', 'commands.test.report'],
+    ['further steps of a test', 'commands: {test: {argv: [x], next: [{argv: [y]}]}}', 'next'],
+    ['a step that is none', 'commands: {setup: {argv: [x], next: [{argv: []}]}}', 'commands.setup.next.0.argv'],
     ['an unknown command', 'commands: {deploy: {argv: [x]}}', 'deploy'],
     ['an unknown field', 'commands: {test: {argv: [x], shell: true}}', 'shell'],
     ['an unknown section', 'hooks: {}', 'hooks'],

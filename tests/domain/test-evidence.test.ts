@@ -19,7 +19,7 @@ const unreadable = (exitCode: number | null): TestRun => ({ tree: 't', exit_code
 
 test('a candidate passes when every required test was seen to pass and nothing else broke', () => {
   expect(judged(['adds'], 'adds:f other:p', 'adds:p other:p')).toEqual({
-    passed: true, reasons: [], tolerated: [], vanished: [], counts: { passed: 2, failed: 0, skipped: 0 },
+    passed: true, reasons: [], tolerated: [], vanished: [], appeared: [], counts: { passed: 2, failed: 0, skipped: 0 },
   });
 });
 
@@ -122,13 +122,36 @@ test('a run into the time limit has not passed, whatever it reported', () => {
   expect(judged([], null, { ...unreadable(0), timed_out: true }).passed).toBe(false);
 });
 
+test('a renamed test is shown with both of its names', () => {
+  expect(judged([], 'adds:p other:p', 'adds-numbers:p other:p')).toMatchObject({
+    passed: true, vanished: ['a.test.js › adds'], appeared: ['a.test.js › adds-numbers'],
+  });
+  expect(judged([], null, 'adds:p').appeared).toEqual([]);
+});
+
+test.each([
+  ['is the number of failures', 'adds:f other:f', 2, []],
+  ['is the number of failures, up to 255', Array.from({ length: 300 }, (_, i) => `t${i}:f`).join(' '), 255, []],
+  ['is 1 whatever failed', 'adds:f other:f', 1, []],
+  ['is that of a crash', 'adds:f other:p', 134, ['the test command ended with exit code 134, as a crashed program does']],
+  ['is that of a kill', 'adds:f other:p', 137, ['the test command ended with exit code 137, as a crashed program does']],
+])('tolerated failures are tolerated, and an exit code that %s is what it is', (_, candidate, exit_code, reasons) => {
+  expect(judged([], run(candidate), run(candidate, { exit_code })).reasons).toEqual(reasons);
+});
+
+test('a program that ends like a crashed one on the base too has not got worse', () => {
+  expect(judged([], run('adds:f', { exit_code: 139 }), run('adds:f', { exit_code: 139 })).passed).toBe(true);
+});
+
 const nested: TestCase = one('calculator > adds > small numbers', 'passed', 'test/add.test.js');
 test.each([
   'small numbers', 'calculator > adds > small numbers', 'test/add.test.js › calculator > adds > small numbers',
   'test/add.test.js::calculator::adds::small numbers', 'test/add.test.js.calculator.adds.small numbers', '  small numbers ',
+  // jest's and mocha's full name, cargo's, Go's, vitest's.
+  'calculator adds small numbers', 'calculator::adds::small numbers', 'calculator/adds/small numbers', 'test/add.test.js > calculator > adds > small numbers',
 ])('a nested test is found as %j', (name) => expect(matchesName(nested, name)).toBe(true));
 
-test.each(['adds', 'numbers', 'adds > small numbers', 'small numbers > adds', ''])(
+test.each(['adds', 'numbers', 'adds > small numbers', 'small numbers > adds', '', 'calculator', 'test/add.test.js > small numbers', 'add.test.js > calculator > adds > small numbers', 'calculator > adds::small numbers'])(
   'a nested test is not found as %j', (name) => expect(matchesName(nested, name)).toBe(false));
 
 const bom = '\uFEFF';

@@ -22,7 +22,7 @@ test('at most four processes for a landing besides the push, and every one lands
     run: (args, options) => { commands.push(args[0]!); return workspace.git.run(args, options); },
     text: (args, options) => { commands.push(args[0]!); return workspace.git.text(args, options); },
   };
-  const { buildLanding, land } = landingActivities({ ...workspace.deps, git: counted, mirrors: createMirrors(counted, `${workspace.home}/mirrors`, workspace.deps.config.repoRoots) });
+  const activities = landingActivities({ ...workspace.deps, git: counted, mirrors: createMirrors(counted, `${workspace.home}/mirrors`, workspace.deps.config.repoRoots) });
   const run = <T>(work: () => Promise<T>): Promise<T> => new MockActivityEnvironment().run(work);
 
   for (let i = 0; i < landings; i += 1) {
@@ -34,11 +34,11 @@ test('at most four processes for a landing besides the push, and every one lands
       message: `Land mission-${i}\n`, request_id: `r-${i}`,
     };
     commands = [];
-    const built = await run(() => buildLanding(request));
+    const built = await run(() => activities.buildLanding(request));
     if (built.kind !== 'built') throw new Error(built.kind);
     const { commit, tree, tip, parents, patch_id } = built;
     expect(patch_id).toBe(applied.patch_id);
-    expect(await run(() => land({ request, commit, tree, tip: tip.commit, parents, same_patch: true }))).toMatchObject({ kind: 'landed', commit, tree });
+    expect(await run(() => activities.land({ request, commit, tree, tip: tip.commit, parents, same_patch: true }))).toMatchObject({ kind: 'landed', commit, tree });
     const besides = commands.filter((command) => command !== 'push');
     // The first one fetches; a repository that nobody else writes to is read once for each landing after that.
     if (i > 0) expect(besides.length, besides.join(' ')).toBeLessThanOrEqual(4);

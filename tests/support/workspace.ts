@@ -2,6 +2,8 @@
 import { cp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { checkActivities } from '../../src/activities/checks.ts';
+import { readSettings } from '../../src/activities/settings.ts';
 import { workspaceActivities } from '../../src/activities/workspace.ts';
 import { diagnosticsActivities } from '../../src/activities/diagnostics.ts';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
@@ -10,7 +12,7 @@ import { prepareWorktree, type ReadyWorktree } from '../../src/activities/worktr
 import { createProcessRunner } from '../../src/activities/process/runner.ts';
 import { readConfig } from '../../src/config.ts';
 import { systemActor } from '../../src/domain/actor.ts';
-import type { AppliedCandidate, CommitRef, DiagnosticsInput } from '../../src/domain/coding.ts';
+import type { AppliedCandidate, CommitRef, DiagnosticsInput, TestsResult } from '../../src/domain/coding.ts';
 import type { CommandSpec } from '../../src/domain/commands.ts';
 import type { TidyReport } from '../../src/domain/workspaces.ts';
 import type { StageOutcome } from '../../src/domain/stages.ts';
@@ -48,6 +50,8 @@ export async function openWorkspace(environment: Record<string, string> = {}) {
   const catalog = createCatalog(config.configFolder, db.database);
   const deps = { config, logger: silent, database: db.database, artifacts, catalog, git, mirrors, worktrees, processes, hostId: 'this-host', hostQueue: 'workspace:this-host', temporal } as unknown as ActivityDeps;
 
+  let missions = 0;
+
   const workspace = {
     home, db, git, mirrors, worktrees, processes, artifacts, deps, limits,
     repository: (files: Record<string, string>): TestRepository => makeRepository(join(home, 'repositories'), files),
@@ -76,6 +80,18 @@ export async function openWorkspace(environment: Record<string, string> = {}) {
       asActivity(() => prepareWorktree(deps, repository.repository_id, holder, at, setup, AbortSignal.timeout(60_000))),
     /** The janitor's turn as the worker runs it. */
     tidy: (): Promise<TidyReport> => asActivity(() => tidyActivities(deps).tidyWorkspaces()),
+    /** Stages 1 to 4 as the worker runs them: what the base's own files say is run on the base and with the changes. */
+    async tested(repository: TestRepository, changes: Record<string, string | null>, must_pass_tests: string[] = []): Promise<TestsResult> {
+      const fetched = await workspace.fetched(repository);
+      missions += 1;
+      const mission_id = `MC-tested-${missions}`;
+      const { commands } = await readSettings(git, fetched.gitDir, fetched.base.commit, { commands: {}, stress_thresholds: [], protected_paths: [] });
+      const { candidate } = await workspace.apply(fetched, repository.diff(changes), mission_id);
+      return asActivity(() => checkActivities(deps).runTests({
+        mission_id, attempt: 1, repository_id: fetched.repository_id, base: fetched.base, candidate: candidate!,
+        setup: commands.setup ?? null, test: commands.test!, must_pass_tests,
+      }));
+    },
     /** Stage 6 as the worker runs it. */
     diagnose: (input: DiagnosticsInput): Promise<StageOutcome> => asActivity(() => diagnosticsActivities(deps).publishDiagnostics(input)),
     async close(): Promise<void> {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import { projectRoot } from '../../src/project.ts';
 import { calculator, fixedAdd, temporaryFolder } from '../support/repository.ts';
-import { missionBody, startSystem, type System } from '../support/system.ts';
+import { startSystem, type System } from '../support/system.ts';
 
 let system: System;
 const path = process.env['PATH'];

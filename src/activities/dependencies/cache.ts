@@ -14,6 +14,7 @@ import { digestOf } from '../../ledger/canonical.ts';
 import { addKept, findKept, forgetKept } from '../../store/dependency-caches.ts';
 import { readWorkspaceSettings } from '../../store/workspace-settings.ts';
 import type { ActivityDeps } from '../deps.ts';
+import { isToolFolder, nothingInstalled } from '../tool-environment.ts';
 import { digestOfFile, pack, unpack } from './archive.ts';
 import { keptFile } from './places.ts';
 import { productOf } from './product.ts';
@@ -112,7 +113,7 @@ export async function keep(deps: CacheDeps, cache: CacheKey, ofOrigin: boolean, 
   if (changed === undefined || changed.length > 0) return { problem: 'the setup command changed files of the commit' };
   const product = await productOf(path, tracked);
   if (product.problem !== null) return { problem: product.problem };
-  if (product.roots.length === 0) return { problem: 'the setup command left nothing in the worktree' };
+  if (product.roots.every(isToolFolder) && await nothingInstalled(path)) return { problem: 'the setup command left nothing in the worktree' };
   const folder = dirname(keptFile(deps.config.home, { repository_id, key, sha256: '' }));
   const aside = join(folder, `${key}.${randomUUID()}.part`);
   try {

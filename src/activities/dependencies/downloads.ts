@@ -1,5 +1,6 @@
 /**
- * The package managers' own caches, given to setup commands by their environment. Those of the origin's commits share one
+ * The package managers' download caches, given to setup commands by their environment; what Go and Cargo install lies in the
+ * worktree (tool-environment.ts). Those of the origin's commits share one
  * per repository; a patch writes into one of its mission's own, so that nobody else runs what it put there.
  */
 import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
@@ -14,8 +15,6 @@ export interface Downloads {
   writable: boolean;
   /** For the setup command. */
   setup: Record<string, string>;
-  /** For every command after it: where Go and Cargo find what the setup downloaded. */
-  commands: Record<string, string>;
 }
 
 export async function downloadsFor(
@@ -29,17 +28,12 @@ export async function downloadsFor(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const now = new Date();
   await utimes(folder, now, now);
-  const commands = {
-    // Where the operator names one it holds settings, too, and stays.
-    ...(process.env['GOMODCACHE'] === undefined ? { GOMODCACHE: join(folder, 'go') } : {}),
-    ...(process.env['CARGO_HOME'] === undefined ? { CARGO_HOME: join(folder, 'cargo') } : {}),
-  };
   const writable = ofOrigin || !complete;
   const own = {
     npm_config_cache: join(folder, 'npm'), YARN_CACHE_FOLDER: join(folder, 'yarn'), PIP_CACHE_DIR: join(folder, 'pip'),
     UV_CACHE_DIR: join(folder, 'uv'), POETRY_CACHE_DIR: join(folder, 'poetry'),
   };
-  return { folder, writable, setup: writable ? { ...own, ...commands } : commands, commands };
+  return { folder, writable, setup: writable ? own : {} };
 }
 
 /** Notes that a setup of the origin's commit succeeded with these lockfiles. */

@@ -23,11 +23,28 @@ const parser = new XMLParser({
 
 type Node = Record<string, unknown>;
 
+/** Where a test stands: JUnit XML has no one way to say it. */
+type Naming = (test: { file: string; classname: string; name: string }, suites: readonly string[]) => Pick<TestCase, 'file' | 'path'>;
+
+const bySuites: Naming = ({ file, classname, name }, suites) => ({ file: file || classname, path: [...suites, name] });
+
+/**
+ * pytest's own id: `tests/test_sums.py::TestSums::test_adds[1-2]`. Its suites are one named `pytest`, its class names start
+ * with the module, and only the older form of its document names the file.
+ */
+const byModule: Naming = ({ file, classname, name }) => {
+  const module = file.replace(/\.py$/, '').replaceAll('/', '.');
+  const classes = file !== '' && classname.startsWith(`${module}.`) ? classname.slice(module.length + 1).split('.') : [];
+  return { file: file || classname, path: [...classes, name || file || classname] };
+};
+
+export const parsePytestJunit = (text: string): TestReport | null => parseJunit(text, byModule);
+
 /**
  * Reads one JUnit XML document (`testsuites`, or `testsuite` at the top; suites may nest).
  * @returns null when it is not such a document
  */
-export function parseJunit(text: string): TestReport | null {
+export function parseJunit(text: string, naming: Naming = bySuites): TestReport | null {
   let document: Node;
   try {
     document = parser.parse(text.replace(/^\uFEFF/, '')) as Node;
@@ -39,23 +56,21 @@ export function parseJunit(text: string): TestReport | null {
     return document['testsuites'] === '' ? { cases: [] } : null;
   }
   const cases: TestCase[] = [];
-  collect(root as Node, [], cases);
+  collect(root as Node, [], naming, cases);
   return { cases };
 }
 
-function collect(node: Node, suites: string[], cases: TestCase[]): void {
+function collect(node: Node, suites: string[], naming: Naming, cases: TestCase[]): void {
   for (const test of list(node['testcase'])) {
-    const name = text(test['name']);
-    const className = text(test['file']) || text(test['classname']);
     cases.push({
-      file: className, path: [...suites, name], status: statusOf(test),
+      ...naming({ file: text(test['file']), classname: text(test['classname']), name: text(test['name']) }, suites), status: statusOf(test),
       duration_ms: test['time'] === undefined ? null : Math.round(Number(test['time']) * 1_000) || 0,
       message: messageOf(test),
     });
   }
   for (const suite of list(node['testsuite'])) {
     const name = text(suite['name']);
-    collect(suite, name === '' ? suites : [...suites, name], cases);
+    collect(suite, name === '' ? suites : [...suites, name], naming, cases);
   }
 }
 

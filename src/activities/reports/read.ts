@@ -3,13 +3,19 @@ import { constants } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { glob } from 'tinyglobby';
-import type { ReportSource } from '../../domain/commands.ts';
+import type { ReportFormat, ReportSource } from '../../domain/commands.ts';
 import type { TestReport } from '../../domain/test-report.ts';
-import { parseJunit } from './junit.ts';
+import { parseCargoTest } from './cargo-test.ts';
+import { parseGoTestJson } from './go-test-json.ts';
+import { parseJestJson } from './jest-json.ts';
+import { parseJunit, parsePytestJunit } from './junit.ts';
 import { parseNodeTest } from './node-test.ts';
+import { parseTap } from './tap.ts';
 
-const maxReportBytes = 50 * 1024 * 1024;
-const maxReportFiles = 2_000;
+export const maxReportBytes = 50 * 1024 * 1024;
+export const maxReportFiles = 2_000;
+/** More than this is no test suite. */
+const maxCases = 200_000;
 
 /** Texts of the report's files, or the standard output. A link that leads out of the worktree is not followed. */
 export async function reportTexts(source: ReportSource, worktree: string, stdout: string): Promise<string[]> {
@@ -35,9 +41,23 @@ async function readCapped(path: string): Promise<string> {
   }
 }
 
-/** All tests of a run, or null when nothing readable came out. */
-export function parseTestReport(format: ReportSource['format'], texts: readonly string[]): TestReport | null {
-  const parse = { junit: parseJunit, node_test: parseNodeTest, metrics_json: () => null }[format];
-  const reports = texts.map(parse).filter((report): report is TestReport => report !== null);
-  return reports.length === 0 ? null : { cases: reports.flatMap((report) => report.cases) };
+const parsers: Record<ReportFormat, (text: string, root: string) => TestReport | null> = {
+  junit: (text) => parseJunit(text), pytest_junit: parsePytestJunit, tap: parseTap, go_test_json: parseGoTestJson, node_test: parseNodeTest,
+  vitest_json: parseJestJson, jest_json: parseJestJson, cargo_test: parseCargoTest, metrics_json: () => null,
+  // Several languages under one `make test` are one report.
+  auto: (text) => together([parseTap(text), parseGoTestJson(text), parseCargoTest(text)]),
+};
+
+/**
+ * All tests of a run, or null when nothing readable came out.
+ * @param root the worktree, for runners that name files by absolute paths
+ */
+export const parseTestReport = (format: ReportFormat, texts: readonly string[], root = ''): TestReport | null =>
+  together(texts.map((text) => parsers[format](text, root)));
+
+/** One report of several; those that could not be read do not count. */
+export function together(reports: readonly (TestReport | null)[]): TestReport | null {
+  const read = reports.filter((report) => report !== null);
+  const cases = read.flatMap((report) => report.cases);
+  return read.length === 0 || cases.length > maxCases ? null : { cases };
 }

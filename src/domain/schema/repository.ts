@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { branchRule, isBranchName } from '../branch.ts';
-import { testReportFormats } from '../commands.ts';
+import { askedFormats, testReportFormats } from '../commands.ts';
 import { limitsSchema } from './limits.ts';
 import { text } from './text.ts';
 
@@ -10,7 +10,7 @@ const reportSchema = z.strictObject({
   format: z.enum(testReportFormats),
   path: glob.optional(),
   from: z.literal('stdout').optional(),
-}).refine((r) => r.path !== undefined || r.from !== undefined || r.format === 'node_test',
+}).refine((r) => r.path !== undefined || r.from !== undefined || askedFormats.includes(r.format),
   'name where the report is: path or from');
 
 const commandSchema = z.strictObject({
@@ -19,6 +19,10 @@ const commandSchema = z.strictObject({
   network: z.boolean().default(false),
   report: reportSchema.optional(),
   limits: limitsSchema.optional(),
+});
+
+const setupSchema = commandSchema.extend({
+  next: z.array(commandSchema.omit({ report: true }).extend({ may_fail: z.boolean().optional() })).max(20).optional(),
 });
 
 const stressThresholdSchema = z.strictObject({
@@ -32,7 +36,7 @@ const stressThresholdSchema = z.strictObject({
 /** What stands in `.mission-control.yaml`, read at the base commit, or with the registered repository. */
 export const repositorySettingsSchema = z.strictObject({
   commands: z.strictObject({
-    setup: commandSchema.optional(),
+    setup: setupSchema.optional(),
     test: commandSchema.optional(),
     stress: commandSchema.optional(),
   }).default({}),

@@ -24,6 +24,8 @@ export function TestsTab({ stages, required }: { stages: readonly StageRecord[];
   if (ref.size_bytes > shownBytes) return <Empty title="Too large to show"><a href={artifactPath(ref.sha256)} download>Download the report</a></Empty>;
   if (run.value === undefined) return run.error === null ? <Loading what="the report" /> : <Empty title="Not readable">{run.error}</Empty>;
   const cases = [...run.value.report?.cases ?? []].sort((a, b) => order[a.status] - order[b.status]);
+  // Verdicts of earlier versions do not have it.
+  const { appeared = [] } = verdict.value ?? {};
   const isRequired = (test: TestCase): boolean => required.some((name) => matchesName(test, name));
   return (
     <>
@@ -34,9 +36,11 @@ export function TestsTab({ stages, required }: { stages: readonly StageRecord[];
           {verdict.value.reasons.map((line) => <p key={line} class="wrap bad">{line}</p>)}
           {verdict.value.tolerated.length > 0 && <p class="sub">failed before the change, too: {verdict.value.tolerated.join(', ')}</p>}
           {verdict.value.vanished.length > 0 && <p class="sub">passed before the change and are gone: {verdict.value.vanished.join(', ')}</p>}
+          {verdict.value.vanished.length > 0 && appeared.length > 0 && <p class="sub">new, perhaps the same under other names: {appeared.join(', ')}</p>}
         </div>
       )}
       {run.value.setup_failure !== undefined && <p class="pad bad">The setup command failed: {run.value.setup_failure}</p>}
+      {run.value.note !== undefined && <p class="pad sub wrap">{run.value.note}</p>}
       {cases.length === 0 && <Empty title="No test was reported">Exit code {run.value.exit_code ?? 'none'}{run.value.timed_out ? ', ran into its time limit' : ''}. The output is under Log.</Empty>}
       {cases.length > 0 && (
         <table>
