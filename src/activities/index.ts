@@ -1,4 +1,5 @@
 import { agentActivities } from './agent.ts';
+import { agentOfferActivities } from './agent-offer.ts';
 import { capaActivities } from './capa.ts';
 import { checkActivities } from './checks.ts';
 import { contextActivities } from './context.ts';
@@ -22,6 +23,7 @@ const all = (deps: ActivityDeps) => ({
   ...evidenceActivities(deps),
   ...contextActivities(deps),
   ...agentActivities(deps),
+  ...agentOfferActivities(deps),
   ...workspaceActivities(deps),
   ...checkActivities(deps),
   ...diagnosticsActivities(deps),

@@ -57,6 +57,8 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   let abortRequest: messages.SteerInput | null = null;
   let retryRequested = false;
   let hostAway: (() => Promise<void>) | null = null;
+  /** Whether the present wait is one that a retry ends. */
+  let awaitsRetry = false;
   let running: { scope: CancellationScope; interruptible: boolean } | null = null;
 
   // ---- waiting -----------------------------------------------------------------------------------------------
@@ -98,6 +100,16 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
       return done ? 'ready' : 'deadline';
     } finally {
       endWait();
+    }
+  }
+
+  async function waitForRetry(on: WaitReason, timeoutMs: number): Promise<'ready' | 'deadline'> {
+    retryRequested = false;
+    awaitsRetry = true;
+    try {
+      return await wait(on, () => retryRequested, timeoutMs);
+    } finally {
+      awaitsRetry = false;
     }
   }
 
@@ -182,10 +194,9 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
 
   /** Infrastructure failed, not the candidate: a person mends it and retries, or the mission escalates. */
   async function park(name: StageName, reason: string): Promise<void> {
-    retryRequested = false;
-    const outcome = await wait({
+    const outcome = await waitForRetry({
       kind: 'operator', reason: `${name}: ${reason}`, who: 'an operator, by retry or abort', on_deadline: 'escalate',
-    }, () => retryRequested, parkingHours * hourMs);
+    }, parkingHours * hourMs);
     if (outcome === 'deadline') throw new MissionEscalated(`${name} failed and nobody retried it: ${reason}`);
   }
 
@@ -239,24 +250,17 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   }, {
     validator(input) {
       checkFresh(input);
-      const kind = state.waiting_on?.kind;
-      if (kind !== 'operator' && kind !== 'landing' && kind !== 'agent' && kind !== 'budget') {
-        refuse('MISSION_NOT_WAITING', `${missionId} waits for ${kind ?? 'nothing'}; there is nothing to retry`);
-      }
+      if (!awaitsRetry) refuse('MISSION_NOT_WAITING', `${missionId} waits for ${state.waiting_on?.kind ?? 'nothing'}; there is nothing to retry`);
     },
   });
 
   return {
-    ...journal, package: pack, stage: runStage, wait, waitThrough,
+    ...journal, package: pack, stage: runStage, wait, waitThrough, waitForRetry,
     whenHostAway: (recover) => { hostAway = recover; },
     abortReason: () => (abortRequest === null ? null : abortRequest.reason ?? 'aborted'),
     skip(name, reason) {
       const stage = begin(name);
       end(stage, { outcome: 'skipped', reason, evidence: [] });
-    },
-    async waitForRetry(on, timeoutMs) {
-      retryRequested = false;
-      return wait(on, () => retryRequested, timeoutMs);
     },
   };
 }
