@@ -89,7 +89,8 @@ export function openAgentQueue(mission: Mission): AgentQueue {
   }
 
   setHandler(messages.claim, async (input): Promise<ClaimAnswer> => {
-    const ready = (): boolean => open || lease !== null || closed;
+    // Whoever holds it may ask again between two attempts: for the brief of the next one.
+    const ready = (): boolean => offer !== null || closed || (lease !== null && !holds(input));
     if (!ready()) await condition(ready, Math.max(1, Date.parse(input.valid_until) - answerMs - Date.now()));
     if (!ready()) refuse('MISSION_PREPARING', `${id} is being prepared: it is in ${mission.state.stage ?? 'no stage yet'}; claim it when the queue names it`);
     checkClaim(input);
@@ -180,6 +181,7 @@ export function openAgentQueue(mission: Mission): AgentQueue {
     Object.assign(posted!, { state, reason, stages, again, ended_at: new Date().toISOString() });
     mission.agentWork({ patches: [posted!] });
     posted = null;
+    offer = null;
     if (!again) endLease(state === 'proved' ? 'proved' : 'no_more_attempts');
   }
 

@@ -79,7 +79,7 @@ export const agentQueueRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async 
         lease: leaseSchema, brief: z.string().describe('Markdown: what is to be done, and why earlier attempts failed'),
         base: z.object({ commit: z.string(), tree: z.string() }), attempt: z.number().int(), max_attempts: z.number().int(),
         memory_write_scope: z.string().describe('only what may persist lands'),
-        links: z.object({ bundle: z.string(), archive: z.string(), patches: z.string(), lease: z.string() }),
+        links: z.object({ brief: z.string(), bundle: z.string(), archive: z.string(), patches: z.string(), lease: z.string() }),
       })),
     },
   }, async (request) => {
@@ -90,7 +90,7 @@ export const agentQueueRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async 
     return {
       lease, brief: (await artifacts.read(offer.brief)).toString('utf8'), base: offer.base, attempt: offer.attempt, max_attempts: offer.max_attempts,
       memory_write_scope: (await missionOf(deps, id)).package.trust_requirements.memory_write_scope,
-      links: { bundle: `${mission}/base.bundle`, archive: `${mission}/base.tar.gz`, patches: `${mission}/patches`, lease: `/mission-control/queue/${id}/lease` },
+      links: { brief: `${mission}/brief`, bundle: `${mission}/base.bundle`, archive: `${mission}/base.tar.gz`, patches: `${mission}/patches`, lease: `/mission-control/queue/${id}/lease` },
     };
   });
 

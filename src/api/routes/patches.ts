@@ -7,7 +7,7 @@ import { isTerminal } from '../../domain/mission.ts';
 import { maxDiffBytes } from '../../domain/schema/mission-package.ts';
 import { usageReportSchema } from '../../domain/schema/usage.ts';
 import { stageNames, stageStatuses } from '../../domain/stages.ts';
-import { findPatch, heldLease, patchesOf } from '../../store/agent-work.ts';
+import { briefOf, findPatch, heldLease, patchesOf } from '../../store/agent-work.ts';
 import { packedBase, type PackedBase } from '../../store/packed-base.ts';
 import type { ApiDeps } from '../context.ts';
 import { missionOf } from '../find-mission.ts';
@@ -101,17 +101,37 @@ export const patchRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app)
     }, async (request: FastifyRequest<{ Params: { mission_id: string } }>, reply) => sendBase(request, reply, which, type, name));
   }
 
-  /** People who may read missions may read it, and of the agents the one that works on it. */
+  app.get('/missions/:mission_id/brief', {
+    config: { permission: 'mission:read' },
+    schema: { tags: ['queue'], summary: 'What its agent is told now', params: missionIdParams, response: answers(200, z.string().describe('text/markdown')) },
+  }, async (request, reply) => {
+    const { mission_id: id } = request.params;
+    await missionOf(deps, id);
+    await requireReader(request, id);
+    const brief = await briefOf(database.query, id);
+    if (brief === null) throw new Problem(404, 'BRIEF_NOT_WRITTEN', `${id} was never offered to agents: nothing was written for one`);
+    return sendBytes(reply, brief, 'text/markdown', 'brief.md');
+  });
+
+  /** People who may read missions may read it, and of the agents the one that works on it. @throws Problem NOT_YOUR_MISSION */
+  async function requireReader({ principal }: FastifyRequest, id: string): Promise<void> {
+    if (principal.role !== 'agent' || (await heldLease(database.query, id))?.agent_id === principal.id) return;
+    throw new Problem(403, 'NOT_YOUR_MISSION', `${principal.id} does not hold ${id}; claim it first`);
+  }
+
   async function sendBase(request: FastifyRequest<{ Params: { mission_id: string } }>, reply: FastifyReply, which: keyof PackedBase, type: string, name: string) {
     const { mission_id: id } = request.params;
     const { context, repository_id: repository } = await missionOf(deps, id);
-    if (request.principal.role === 'agent' && (await heldLease(database.query, id))?.agent_id !== request.principal.id) {
-      throw new Problem(403, 'NOT_YOUR_MISSION', `${request.principal.id} does not hold ${id}; claim it first`);
-    }
+    await requireReader(request, id);
     const packed = repository === null || context.git_sha === null ? undefined : await packedBase(database.query, repository, context.git_sha);
     if (packed === undefined) throw new Problem(404, 'BASE_NOT_PACKED', `${id} was never offered to agents: its base is not packed`);
-    reply.type(type).header('content-disposition', `attachment; filename="${name}"`).header('x-content-type-options', 'nosniff');
-    return reply.serializer((bytes: unknown) => bytes as string).send(await artifacts.read(packed[which]));
+    return sendBytes(reply, packed[which], type, name);
+  }
+
+  async function sendBytes(reply: FastifyReply, digest: string, type: string, name: string) {
+    // What a repository or a test printed is never a page of ours.
+    reply.type(type).header('content-disposition', `attachment; filename="${name}"`).header('x-content-type-options', 'nosniff').header('content-security-policy', "default-src 'none'; sandbox");
+    return reply.serializer((bytes: unknown) => bytes as string).send(await artifacts.read(digest));
   }
 };
 
