@@ -50,7 +50,11 @@ claim() {
 
 # A lease that is lost all the same is noticed when the patch is posted.
 beat() {
-  while sleep $((lease_seconds / 3)); do
+  trap 'kill "$nap"; exit' TERM
+  while :; do
+    sleep $((lease_seconds / 3)) &
+    nap=$!
+    wait "$nap"
     curl -sS -m 20 -o /dev/null -H "@$folder/key" -H 'content-type: application/json' \
       -d '{"lease_id":"'"$lease"'"}' "$url/mission-control/queue/$mission/lease"
   done
