@@ -62,7 +62,7 @@ export interface AgentPatch extends Usage {
 /** What changed of a mission's work for agents since the record before. */
 export interface AgentWorkChange {
   /** Columns of the mission's row. */
-  mission: { offered?: boolean; brief?: string; worked_by?: string };
+  mission: { offered?: boolean; brief?: string; base_commit?: string; worked_by?: string };
   leases: Lease[];
   patches: AgentPatch[];
 }

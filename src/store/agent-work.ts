@@ -71,8 +71,9 @@ export async function findPatch(query: Query, missionId: string, number: number)
   return patch;
 }
 
-/** The artefact with what the mission's agent is told now; null before it was offered. */
-export async function briefOf(query: Query, missionId: string): Promise<string | null> {
-  const [row] = await query<{ brief: string | null }>('SELECT brief FROM missions WHERE mission_id = $1', [missionId]);
-  return row?.brief ?? null;
+/** What the mission's agent is told now, as an artefact, and the commit it starts from; undefined before it was offered. */
+export async function briefOf(query: Query, missionId: string): Promise<{ brief: string; base_commit: string } | undefined> {
+  const [row] = await query<{ brief: string; base_commit: string }>(
+    'SELECT brief, base_commit FROM missions WHERE mission_id = $1 AND brief IS NOT NULL', [missionId]);
+  return row;
 }

@@ -73,7 +73,7 @@ export function openAgentQueue(mission: Mission): AgentQueue {
       leftMs = await record.expireLease(held.lease_id);
     }
     // It may have ended otherwise while its row was read.
-    if ((lease as Lease | null) !== held) return;
+    if (lease !== held) return;
     loseLease(held, 'expired');
     await mission.flush();
   }
@@ -117,8 +117,8 @@ export function openAgentQueue(mission: Mission): AgentQueue {
   });
 
   function requireLease({ lease_id, principal }: GiveBackInput): Lease {
-    if (lease === null || lease.lease_id !== lease_id || lease.agent_id !== principal.id) refuse('LEASE_LOST', `${lease_id} is over`);
-    return lease!;
+    if (lease === null || lease.lease_id !== lease_id || lease.agent_id !== principal.id) return refuse('LEASE_LOST', `${lease_id} is over`);
+    return lease;
   }
 
   setHandler(messages.giveBack, async (input) => {
@@ -190,17 +190,17 @@ export function openAgentQueue(mission: Mission): AgentQueue {
     async patch(given) {
       if (posted !== null) return posted;
       offer = given;
-      mission.agentWork({ mission: { brief: given.brief } });
+      mission.agentWork({ mission: { brief: given.brief, base_commit: given.base.commit } });
       const until = Date.now() + waitDays * dayMs;
       open = true;
       try {
-        while (posted === null) {
+        for (;;) {
+          if (posted !== null) return posted;
           const before: Lease | null = lease;
           mission.agentWork({ mission: { offered: before === null } });
           const outcome = await mission.wait(before === null ? offered() : held(before), () => posted !== null || lease !== before, until - Date.now());
           if (outcome === 'deadline') throw new MissionEscalated(`no agent sent a patch in ${waitDays} days`);
         }
-        return posted;
       } finally {
         open = false;
         mission.agentWork({ mission: { offered: false } });

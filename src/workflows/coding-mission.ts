@@ -25,7 +25,7 @@ export interface CodingMissionInput { package: CodingPackage }
 export async function codingMission({ package: pack }: CodingMissionInput): Promise<MissionEnd> {
   const mission = openMission(pack);
   const agents = openAgentQueue(mission);
-  const ways = { agents, approvals: openApprovalGate(mission, agents.authors), landing: openLanding(mission), observation: openObservation(mission, () => pack.acceptance_criteria.observation_window) };
+  const ways = { agents, approvals: openApprovalGate(mission, () => agents.authors()), landing: openLanding(mission), observation: openObservation(mission, () => pack.acceptance_criteria.observation_window) };
   const dependencies = openDependencies(mission);
   let host: MissionHost | null = null;
   let end: MissionEnd;

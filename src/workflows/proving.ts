@@ -1,8 +1,6 @@
 /** Proving a candidate: stages 3 to 7, for each given one and then for the agent's, until one passes. */
 import type { AgentResult } from '../activities/agent.ts';
-import type { AgentPatch, PatchStage } from '../domain/agent-work.ts';
 import { anyAgent, type Agent, type CommandAgent, type EarlierAttempt, type QueueAgent } from '../domain/agent.ts';
-import { usageText } from '../domain/budget.ts';
 import type { AppliedCandidate, CommitRef, FrozenContext, TestsResult } from '../domain/coding.ts';
 import { codingStages } from '../domain/stages.ts';
 import { onHost, record } from './activities.ts';
@@ -11,6 +9,7 @@ import { openBudget } from './budget.ts';
 import { commitMessage } from './landing.ts';
 import type { MissionHost } from './host.ts';
 import type { Mission } from './mission.ts';
+import { openQueueTurn, stagesFrom } from './queue-turn.ts';
 
 /** How often an unregistered agent is looked for again. */
 const agentLookMs = 60_000;
@@ -36,8 +35,10 @@ export interface Proving {
   rebase: () => void;
 }
 
-/** Every given candidate in order, then the agent, as often and as long as its budget allows. */
-/** @param freshBase stages 1 and 2 again, on the target's tip */
+/**
+ * Every given candidate in order, then the agent, as often and as long as its budget allows.
+ * @param freshBase stages 1 and 2 again, on the target's tip
+ */
 export function openProving(mission: Mission, agents: AgentQueue, host: MissionHost, first: FrozenContext, freshBase: () => Promise<FrozenContext>): Proving {
   const { patch_candidates: given } = mission.package.workspace;
   let context = first;
@@ -83,20 +84,10 @@ export function openProving(mission: Mission, agents: AgentQueue, host: MissionH
 
   /** One patch of an agent elsewhere; what became of it is told there once it is known whether another one is wanted. */
   async function queueTurn(by: QueueAgent): Promise<Proven | string> {
-    const { repository_id } = mission.package.workspace;
-    let posted: AgentPatch | undefined;
-    const result = await prove(mission, host, context, failures.length + 1, async (attempt) => {
-      const offer = await onHost(host).prepareOffer({
-        mission_id: mission.package.mission_id, attempt, repository_id, base: context.base, mission: mission.package, agent_attempt: turn,
-        max_attempts: by.max_attempts, earlier: failures,
-      });
-      posted = await agents.patch({ brief: offer.brief, base: context.base, attempt: turn, max_attempts: by.max_attempts });
-      const { agent_id, kind, artifact, size_bytes, tokens, cost_micro_usd } = posted;
-      const claimed = await record.storeEvidence({ kind: 'usage', value: { agent: agent_id, attempt: turn, tokens, cost_micro_usd }, summary: `${usageText({ tokens, cost_micro_usd })}, as ${agent_id} says` });
-      return { outcome: 'passed', reason: null, evidence: [...offer.evidence, ...claimed], candidate: { kind, artifact, size_bytes }, duration_ms: 0 };
-    });
-    worker = posted!.agent_id;
-    budget.account({ ...by, id: worker }, posted);
+    const { source, patch } = openQueueTurn(mission, agents, host, { base: context.base, turn, max_attempts: by.max_attempts, earlier: failures });
+    const result = await prove(mission, host, context, failures.length + 1, source);
+    worker = patch().agent_id;
+    budget.account({ ...by, id: worker }, patch());
     return result;
   }
 
@@ -146,10 +137,6 @@ export function openProving(mission: Mission, agents: AgentQueue, host: MissionH
 
 const nothingProved = (failures: readonly EarlierAttempt[]): string =>
   `no candidate is proved: ${failures.map(({ attempt, reason }) => `candidate ${attempt}: ${reason}`).join(' | ')}`;
-
-/** How the stages went since the first `from` of them. */
-const stagesFrom = (mission: Mission, from: number): PatchStage[] => mission.stages.slice(from).map(({ name, status, reason, evidence }) =>
-  ({ name, status, reason, log: evidence.find((item) => item.kind === 'log')?.sha256 ?? null }));
 
 /** Who is to find a patch; waits for the registration of the agent that the mission is assigned to when nothing else could be tried. */
 async function assignedAgent(mission: Mission): Promise<Agent | null> {

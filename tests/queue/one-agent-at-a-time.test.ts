@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { agentElsewhere, queuedMission } from '../support/agents.ts';
-import { call, changingNothing } from '../support/http.ts';
+import { agentElsewhere, changingNoWork, queuedMission } from '../support/agents.ts';
+import { call } from '../support/http.ts';
 import { brokenAdd, calculator, fixedAdd, type TestRepository } from '../support/repository.ts';
 import { startSystem, type System } from '../support/system.ts';
 
 let system: System;
 let repository: TestRepository;
-let [ada, ben] = [] as unknown as Awaited<ReturnType<typeof agentElsewhere>>[];
+let ada: Awaited<ReturnType<typeof agentElsewhere>>;
+let ben: typeof ada;
 beforeAll(async () => {
   system = await startSystem();
   await system.startWorker();
@@ -15,7 +16,10 @@ beforeAll(async () => {
 });
 afterAll(() => system.stop());
 
-const abort = async (id: string): Promise<void> => { await (await system.as('operator', 'operator')).post(`/mission-control/missions/${id}/abort`, { reason: 'test' }); };
+async function abort(id: string): Promise<void> {
+  await (await system.as('operator', 'operator')).post(`/mission-control/missions/${id}/abort`, { reason: 'test' });
+  await system.whenEnded(id);
+}
 const whyWaiting = async (id: string): Promise<string> => (await system.mission(id)).waiting_on?.reason ?? '';
 const events = async (id: string, type: string) =>
   (await system.reader.get<{ items: { type: string; payload: Record<string, unknown>; actor: { id: string } }[] }>(`/mission-control/missions/${id}/timeline`)).items.filter((event) => event.type === type);
@@ -39,7 +43,6 @@ test('of many agents that claim at once exactly one gets the mission, and the ot
   expect(await events(id, 'lease.granted')).toHaveLength(1);
   expect(await system.reader.get('/mission-control/queue')).toMatchObject({ items: expect.arrayContaining([expect.objectContaining({ mission_id: id, state: 'held', agent_id: lease.agent_id })]) });
   await abort(id);
-  await system.whenEnded(id);
   await expect(ada.claim(id)).rejects.toMatchObject({ status: 409, code: 'MISSION_ENDED' });
 });
 
@@ -55,7 +58,7 @@ test('a lease that nobody extends returns the mission, an extended one does not;
   // The timers of both are over: only the one that was not extended is lost.
   expect(await whyWaiting(id)).toContain('ada works on it');
   expect(await events(second, 'lease.lost')).toMatchObject([{ payload: { agent_id: 'ben', end_reason: 'expired' } }]);
-  await changingNothing(system.db.database, async () => {
+  await changingNoWork(system, async () => {
     await expect(ben.post(lost, repository.diff(fixedAdd))).rejects.toMatchObject({ status: 409, code: 'LEASE_LOST' });
     await expect(ben.keep(lost)).rejects.toMatchObject({ status: 409, code: 'LEASE_LOST' });
     await expect(ben.giveBack(lost)).rejects.toMatchObject({ status: 409, code: 'LEASE_LOST' });
@@ -77,12 +80,25 @@ test('what is given back is in the queue again, and giving back twice is once', 
   await abort(id);
 });
 
+test('a hundred agents wait at once without a database connection each, and all of them hear of a mission', async () => {
+  const connections = async (): Promise<number> =>
+    (await system.db.database.query<{ n: number }>('SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()'))[0]!.n;
+  const before = await connections();
+  const waits = Array.from({ length: 100 }, (_, i) => ada.api.get<{ mission: { mission_id: string } | null }>(`/mission-control/queue/next?agent_id=waiting-${i}&needs=patch&wait=14`));
+  // Others are answered meanwhile.
+  await system.reader.get('/mission-control/status');
+  expect(await connections()).toBeLessThan(before + 40);
+  const id = await queuedMission(system, repository);
+  expect((await Promise.all(waits)).map(({ mission }) => mission?.mission_id)).toEqual(waits.map(() => id));
+  await abort(id);
+});
+
 test('nobody works under another name, with another\'s lease, or in a role that nobody gave them', async () => {
   const id = await queuedMission(system, repository);
   await expect(ben.claim(id, { agent_id: 'ada' })).rejects.toMatchObject({ status: 403, code: 'NOT_YOUR_AGENT_ID' });
   await expect(ben.claim(id, { agent_role: 'surgeon' })).rejects.toMatchObject({ status: 403, code: 'ROLE_UNPROVED' });
   const { lease } = await ada.claim(id);
-  await changingNothing(system.db.database, async () => {
+  await changingNoWork(system, async () => {
     await expect(ben.post(lease, repository.diff(fixedAdd))).rejects.toMatchObject({ status: 403, code: 'NOT_YOUR_AGENT_ID' });
     await expect(ben.keep(lease)).rejects.toMatchObject({ status: 403 });
     await expect(ben.giveBack(lease)).rejects.toMatchObject({ status: 403 });
@@ -129,5 +145,4 @@ test('a lease and a patch outlive the worker: claimed before it died, posted aft
   expect(await events(id, 'patch.posted')).toHaveLength(1);
   expect(await ada.post(lease, diff), 'the same bytes are no further attempt').toMatchObject({ number: first.number, state: 'failed' });
   await abort(id);
-  await system.whenEnded(id);
 });

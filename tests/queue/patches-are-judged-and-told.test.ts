@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { agentElsewhere, queuedMission } from '../support/agents.ts';
-import { call, changingNothing, expectProblem } from '../support/http.ts';
+import { agentElsewhere, changingNoWork, queuedMission } from '../support/agents.ts';
+import { call, expectProblem } from '../support/http.ts';
 import { brokenAdd, calculator, fixedAdd } from '../support/repository.ts';
 import { missionBody, startSystem, type System } from '../support/system.ts';
 
@@ -68,7 +68,7 @@ test('what is no patch costs no attempt; what leaves the tree or does not apply 
   expect(max_attempts).toBe(9);
   const bytes = (raw: string | Uint8Array, type = 'text/x-diff') => call(system.url, `${patchesOf(id)}?lease_id=${lease.lease_id}`, { key, raw, headers: { 'content-type': type } });
   const json = (body: object) => call(system.url, patchesOf(id), { key, json: { lease_id: lease.lease_id, ...body } });
-  await changingNothing(system.db.database, async () => {
+  await changingNoWork(system, async () => {
     expectProblem(await bytes('x'.repeat(1_048_577)), 413, 'BODY_TOO_LARGE');
     expectProblem(await json({ diff: 'x'.repeat(1_048_577) }), 400, 'INVALID_REQUEST', 'diff');
     expectProblem(await bytes('please merge this'), 422, 'NOT_A_PATCH');
@@ -106,6 +106,25 @@ test('what is no patch costs no attempt; what leaves the tree or does not apply 
   expect(posted.status, posted.text).toBe(202);
   expectProblem(await bytes('--- a/x\n'), 409, 'PATCH_TESTING');
   expect(await ada.result(id, 4, 25)).toMatchObject({ kind: 'bundle', state: 'proved' });
+  expect(await system.whenEnded(id)).toMatchObject({ status: 'resolved', outcome: 'landed' });
+});
+
+test('what conflicts with a target that went on comes back to the queue, to be made on the new tip', async () => {
+  const repository = system.repository(calculator);
+  const id = await queuedMission(system, repository, { trust_requirements: {} });
+  const { lease } = await ada.claim(id);
+  await ada.post(lease, repository.diff(fixedAdd));
+  const approval = await system.approval(id);
+  const tip = repository.commit({ 'add.js': 'export const add = (a, b) => b - a;\n' });
+  await system.decide(approval);
+  await system.whenWaiting(id, 'agent');
+  const again = await ada.claim(id);
+  expect(again.base).toEqual({ commit: tip, tree: repository.tree() });
+  expect(again.brief).toContain('conflicts with the target in add.js');
+  const bundle = Buffer.from(await (await fetch(`${system.url}${again.links.bundle}`, { headers: { authorization: `Bearer ${key}` } })).arrayBuffer());
+  expect(bundle.subarray(0, 200).toString()).toContain(`${tip} refs/heads/base`);
+  await ada.post(again.lease, repository.diff(fixedAdd));
+  await system.decide(await system.approval(id));
   expect(await system.whenEnded(id)).toMatchObject({ status: 'resolved', outcome: 'landed' });
 });
 

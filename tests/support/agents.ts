@@ -1,4 +1,5 @@
 /** An agent elsewhere, as its HTTP client. */
+import { expect } from 'vitest';
 import type { AgentPatch, Lease } from '../../src/domain/agent-work.ts';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import type { PatchView } from '../../src/api/post-patch.ts';
@@ -29,4 +30,15 @@ export async function queuedMission(system: System, repository: TestRepository, 
   const { mission_id } = await system.send(repository, [], { workspace: { repo_path: repository.path }, ...more });
   await system.whenWaiting(mission_id, 'agent');
   return mission_id;
+}
+
+/** Runs `work` and shows that nobody's hold on a mission, no patch and no artefact is another one afterwards. */
+export async function changingNoWork<T>({ db }: System, work: () => Promise<T>): Promise<T> {
+  const look = () => db.database.query(
+    `SELECT (SELECT jsonb_agg(l ORDER BY lease_id) FROM agent_leases l) AS leases, (SELECT jsonb_agg(p ORDER BY mission_id, number) FROM agent_patches p) AS patches,
+            (SELECT count(*) FROM artifacts) AS artifacts, (SELECT count(*) FROM events WHERE type IN ('lease.granted', 'lease.lost', 'patch.posted')) AS events`);
+  const before = await look();
+  const result = await work();
+  expect(await look()).toEqual(before);
+  return result;
 }

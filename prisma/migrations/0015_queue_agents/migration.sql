@@ -5,6 +5,8 @@ ALTER TABLE missions
   ADD COLUMN offered boolean NOT NULL DEFAULT false,
   -- The artefact with what its agent is told now.
   ADD COLUMN brief text,
+  -- And the commit that it starts from: another one than the first when the target went on meanwhile.
+  ADD COLUMN base_commit text,
   -- The agent that posted the last patch: what becomes of the mission counts for its trust.
   ADD COLUMN worked_by text;
 

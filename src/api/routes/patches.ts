@@ -108,9 +108,9 @@ export const patchRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app)
     const { mission_id: id } = request.params;
     await missionOf(deps, id);
     await requireReader(request, id);
-    const brief = await briefOf(database.query, id);
-    if (brief === null) throw new Problem(404, 'BRIEF_NOT_WRITTEN', `${id} was never offered to agents: nothing was written for one`);
-    return sendBytes(reply, brief, 'text/markdown', 'brief.md');
+    const offered = await briefOf(database.query, id);
+    if (offered === undefined) throw new Problem(404, 'BRIEF_NOT_WRITTEN', `${id} was never offered to agents: nothing was written for one`);
+    return sendBytes(reply, offered.brief, 'text/markdown', 'brief.md');
   });
 
   /** People who may read missions may read it, and of the agents the one that works on it. @throws Problem NOT_YOUR_MISSION */
@@ -121,9 +121,10 @@ export const patchRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app)
 
   async function sendBase(request: FastifyRequest<{ Params: { mission_id: string } }>, reply: FastifyReply, which: keyof PackedBase, type: string, name: string) {
     const { mission_id: id } = request.params;
-    const { context, repository_id: repository } = await missionOf(deps, id);
+    const { repository_id: repository } = await missionOf(deps, id);
     await requireReader(request, id);
-    const packed = repository === null || context.git_sha === null ? undefined : await packedBase(database.query, repository, context.git_sha);
+    const offered = await briefOf(database.query, id);
+    const packed = repository === null || offered === undefined ? undefined : await packedBase(database.query, repository, offered.base_commit);
     if (packed === undefined) throw new Problem(404, 'BASE_NOT_PACKED', `${id} was never offered to agents: its base is not packed`);
     return sendBytes(reply, packed[which], type, name);
   }
