@@ -76,6 +76,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   }
 
   function endWait(): void {
+    awaitsRetry = false;
     if (state.waiting_on === null) return;
     note('mission.wait_ended', { kind: state.waiting_on.kind });
     change({ waiting_on: null });
@@ -100,16 +101,6 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
       return done ? 'ready' : 'deadline';
     } finally {
       endWait();
-    }
-  }
-
-  async function waitForRetry(on: WaitReason, timeoutMs: number): Promise<'ready' | 'deadline'> {
-    retryRequested = false;
-    awaitsRetry = true;
-    try {
-      return await wait(on, () => retryRequested, timeoutMs);
-    } finally {
-      awaitsRetry = false;
     }
   }
 
@@ -194,9 +185,11 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
 
   /** Infrastructure failed, not the candidate: a person mends it and retries, or the mission escalates. */
   async function park(name: StageName, reason: string): Promise<void> {
-    const outcome = await waitForRetry({
+    retryRequested = false;
+    awaitsRetry = true;
+    const outcome = await wait({
       kind: 'operator', reason: `${name}: ${reason}`, who: 'an operator, by retry or abort', on_deadline: 'escalate',
-    }, parkingHours * hourMs);
+    }, () => retryRequested, parkingHours * hourMs);
     if (outcome === 'deadline') throw new MissionEscalated(`${name} failed and nobody retried it: ${reason}`);
   }
 
@@ -255,12 +248,17 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   });
 
   return {
-    ...journal, package: pack, stage: runStage, wait, waitThrough, waitForRetry,
+    ...journal, package: pack, stage: runStage, wait, waitThrough,
     whenHostAway: (recover) => { hostAway = recover; },
     abortReason: () => (abortRequest === null ? null : abortRequest.reason ?? 'aborted'),
     skip(name, reason) {
       const stage = begin(name);
       end(stage, { outcome: 'skipped', reason, evidence: [] });
+    },
+    async waitForRetry(on, timeoutMs) {
+      retryRequested = false;
+      awaitsRetry = true;
+      return wait(on, () => retryRequested, timeoutMs);
     },
   };
 }
