@@ -1,17 +1,18 @@
 /** Command agents: run in a worktree of the mission, with a brief; what they leave there is the candidate. */
 import { randomUUID } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { briefText, type CommandAgent, type EarlierAttempt } from '../domain/agent.ts';
+import type { Agent, CommandAgent, EarlierAttempt } from '../domain/agent.ts';
 import type { Usage } from '../domain/budget.ts';
 import type { CommitRef, Work } from '../domain/coding.ts';
 import type { CommandSpec } from '../domain/commands.ts';
 import type { MissionPackage, PatchCandidate } from '../domain/mission-package.ts';
 import type { StageOutcome } from '../domain/stages.ts';
 import { evidence } from '../store/artifacts.ts';
-import { findCommandAgent } from '../store/agents.ts';
+import { findAgent } from '../store/agents.ts';
 import { once } from '../store/effects.ts';
 import { confinementOf } from './confinement.ts';
+import { writeBrief } from './agent-brief.ts';
 import { readUsage, usageEvidence } from './agent-usage.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -36,12 +37,9 @@ export interface AgentResult extends StageOutcome {
   usage?: Usage;
 }
 
-/** How much of a failed run's output an agent is shown: its end. */
-const excerptBytes = 6_000;
-
 export const agentActivities = (deps: ActivityDeps) => ({
-  async findAgent(id: string): Promise<CommandAgent | null> {
-    return (await findCommandAgent(deps.config.configFolder, id)) ?? null;
+  async findAgent(id: string): Promise<Agent | null> {
+    return (await findAgent(deps.config.configFolder, id)) ?? null;
   },
 
   /** One attempt of an agent. Keyed: a repeat after a crash finds the candidate that the first run left. */
@@ -54,7 +52,7 @@ export const agentActivities = (deps: ActivityDeps) => ({
 async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortSignal): Promise<AgentResult> {
   const { config, processes, artifacts } = deps;
   const { agent } = input;
-  const brief = await writeBrief(deps, input);
+  const brief = await writeBrief(deps, { ...input, max_attempts: agent.max_attempts });
   const briefFile = join(config.home, 'scratch', `brief-${randomUUID()}.md`);
   const usageFile = join(config.home, 'scratch', `usage-${randomUUID()}.json`);
   await Promise.all([writeFile(briefFile, brief, { mode: 0o600 }), writeFile(usageFile, '', { mode: 0o600 })]);
@@ -111,23 +109,4 @@ async function changeIn({ git, config }: ActivityDeps, worktree: string, base: s
   } finally {
     await Promise.all([indexFile, `${indexFile}.lock`].map((path) => rm(path, { force: true })));
   }
-}
-
-async function writeBrief({ artifacts }: ActivityDeps, input: RunAgentInput): Promise<string> {
-  const { mission, agent } = input;
-  const { must_pass_tests, metric_targets } = mission.acceptance_criteria;
-  return briefText({
-    mission_id: input.mission_id, title: mission.title, description: mission.description,
-    symptoms: mission.symptoms.map((symptom) => symptom.description), must_pass_tests,
-    targets: metric_targets.map((target) => `${target.metric_id} ${target.comparator} ${target.target}`),
-    base_commit: input.base.commit, attempt: input.agent_attempt, max_attempts: agent.max_attempts,
-    earlier: await Promise.all(input.earlier.map(async ({ attempt, reason, log }) => ({
-      attempt, reason, log_excerpt: log === null ? '' : await tailOf(artifacts.pathOf(log)),
-    }))),
-  });
-}
-
-async function tailOf(path: string): Promise<string> {
-  const bytes = await readFile(path).catch(() => Buffer.alloc(0));
-  return bytes.subarray(-excerptBytes).toString('utf8');
 }

@@ -1,4 +1,5 @@
 import { agentActivities } from './agent.ts';
+import { agentOfferActivities } from './agent-offer.ts';
 import { capaActivities } from './capa.ts';
 import { checkActivities } from './checks.ts';
 import { contextActivities } from './context.ts';
@@ -25,6 +26,7 @@ const all = (deps: ActivityDeps) => ({
   ...evidenceActivities(deps),
   ...contextActivities(deps),
   ...agentActivities(deps),
+  ...agentOfferActivities(deps),
   ...workspaceActivities(deps),
   ...roomActivities(deps),
   ...tidyActivities(deps),

@@ -10,6 +10,7 @@ import { once } from '../store/effects.ts';
 import { saveApproval } from '../store/approvals.ts';
 import { openCapa } from '../store/capas.ts';
 import { applyRecord, dependenciesOf, runningDependents, unstartedMissions } from '../store/missions.ts';
+import { expireLease, saveAgentWork } from '../store/agent-work.ts';
 import { saveQueue } from '../store/merge-queues.ts';
 import { hostAlive } from '../store/presence.ts';
 import { saveReport } from '../store/tracked.ts';
@@ -51,8 +52,15 @@ export const recordActivities = ({ config, database, temporal, hostQueue, logger
     await database.transaction(async (query) => {
       const fresh = await applyRecord(query, input.record);
       if (fresh && input.approval !== null) await saveApproval(query, input.approval);
-      if (fresh) await saveReport(query, input.record);
+      if (!fresh) return;
+      await saveReport(query, input.record);
+      await saveAgentWork(query, input.record);
     });
+  },
+
+  /** Ends a lease whose time is over. @returns milliseconds that are left of it, 0 when it is over */
+  async expireLease(leaseId: string): Promise<number> {
+    return expireLease(database.query, leaseId);
   },
 
   /** Opens a CAPA once for its key. */

@@ -124,9 +124,6 @@ function refuseContradictions(body: CreateMission): void {
   if (body.workspace_branch !== undefined && body.workspace?.working_branch !== undefined) refuse('workspace_branch', 'workspace.working_branch is given too');
   if (body.tracked !== undefined) refuse('tracked', `does not apply to a ${body.mission_type} mission`);
   if (body.mission_type !== 'coding') refuse('mission_type', `${body.mission_type} missions are not offered yet`, 'NOT_OFFERED');
-  if ((body.workspace?.patch_candidates.length ?? 0) === 0 && body.assigned_to === undefined) {
-    refuse('workspace.patch_candidates', 'give a candidate, or name an agent in assigned_to', 'CANDIDATE_MISSING');
-  }
   if (errors.length > 0) throw new Problem(422, code, errors.map((e) => `${e.path}: ${e.message}`).join('; '), errors);
 }
 

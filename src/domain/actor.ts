@@ -38,6 +38,7 @@ export const permissions = {
   'artifact:write': ['operator', 'admin', 'agent'],
   'queue:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'queue:steer': ['operator', 'admin'],
+  'queue:work': ['operator', 'admin', 'agent'],
   'policy:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'trust:read': ['viewer', 'operator', 'approver', 'admin', 'agent'],
   'approval:read': ['viewer', 'operator', 'approver', 'admin'],

@@ -49,6 +49,7 @@ export interface DecideInput {
 
 export const refusals = [
   'SELF_APPROVAL', 'APPROVAL_STALE', 'APPROVAL_DECIDED', 'MISSION_NOT_WAITING', 'MISSION_ENDED', 'MESSAGE_EXPIRED', 'QUEUE_NOT_FROZEN',
+  'LEASE_HELD', 'LEASE_LOST', 'PATCH_TESTING', 'MISSION_PREPARING',
 ] as const;
 export type Refusal = (typeof refusals)[number];
 

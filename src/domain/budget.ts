@@ -1,5 +1,5 @@
 /** What agents used of a mission's money and tokens, and how much of it they may. Figures are the agents' own claims. */
-import type { CommandAgent } from './agent.ts';
+import type { AgentLimits } from './agent.ts';
 import type { MissionPackage } from './mission-package.ts';
 
 export const usageUnits = ['tokens', 'cost_micro_usd'] as const;
@@ -29,7 +29,7 @@ export function addUsage(spent: Spent, usage: Usage): Spent {
 }
 
 /** Every limit that holds for an agent's work at a mission: the mission's own, and the agent's for one mission. */
-export function budgetLimits(mission: MissionPackage['budget'], agent: CommandAgent): BudgetLimit[] {
+export function budgetLimits(mission: MissionPackage['budget'], agent: AgentLimits): BudgetLimit[] {
   const limit = (of: BudgetLimit['of'], unit: UsageUnit, value: number | null | undefined): BudgetLimit[] =>
     (value === null || value === undefined ? [] : [{ of, unit, limit: value }]);
   return [

@@ -5,6 +5,7 @@ export const eventTypes = [
   'mission.created', 'mission.execute_requested', 'mission.started', 'mission.status_changed', 'mission.waiting',
   'mission.wait_ended', 'mission.paused', 'mission.resumed', 'mission.abort_requested', 'mission.retried',
   'mission.progress', 'mission.stalled', 'mission.moved', 'template.added', 'template.removed',
+  'lease.granted', 'lease.lost', 'patch.posted',
   'stage.started', 'stage.ended', 'tests.passed', 'candidates.bundled',
   'approval.requested', 'approval.decided', 'approval.automatic', 'approval.expired', 'approval.carried',
   'merge.landed', 'merge.reverted', 'merge.refused', 'merge.violation', 'queue.frozen', 'queue.unfrozen',

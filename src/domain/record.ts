@@ -3,6 +3,7 @@ import type { MissionContext, RemediationEvent } from './mission-package.ts';
 import type { MissionState } from './mission-view.ts';
 import type { NewEvent } from './event.ts';
 import type { StageRecord } from './stages.ts';
+import type { AgentWorkChange } from './agent-work.ts';
 import type { ReportedDetails, ReportKey } from './tracked.ts';
 
 /** Only what changed; a field that is absent keeps its value. */
@@ -19,4 +20,6 @@ export interface MissionRecord {
   events: NewEvent[];
   /** Of a tracked mission: what was reported since the record before, and the keys it came with. */
   report?: { details: ReportedDetails; keys: ReportKey[]; at: string };
+  /** Of a mission in the queue for agents. */
+  agent_work?: AgentWorkChange;
 }

@@ -176,6 +176,7 @@ export async function applyRecord(query: Query, record: MissionRecord): Promise<
   const changes: Record<string, unknown> = {
     ...record.state,
     ...(record.context ? { context: record.context } : {}),
+    ...record.agent_work?.mission,
     ...(record.remediation ? { remediation_history: record.remediation } : {}),
   };
   const params: unknown[] = [record.mission_id, record.seq];

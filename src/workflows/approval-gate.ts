@@ -14,10 +14,11 @@ export interface ApprovalGate {
   ask(input: { digests: ApprovalDigests; required: number; rules: string[]; deadline_minutes: number }): Promise<Approval>;
 }
 
-export function openApprovalGate(mission: Mission<MissionPackage>): ApprovalGate {
+/** @param workers whoever worked on it without being named in its package */
+export function openApprovalGate(mission: Mission<MissionPackage>, workers: () => string[] = () => []): ApprovalGate {
   let approval: Approval | null = null;
   let asked = 0;
-  const authors = authorsOf(mission.package);
+  const authors = (): string[] => [...new Set([...authorsOf(mission.package), ...workers()])];
 
   setHandler(messages.decide, async (input) => {
     const current = approval!;
@@ -36,7 +37,7 @@ export function openApprovalGate(mission: Mission<MissionPackage>): ApprovalGate
     validator(input) {
       requireFresh(mission.package.mission_id, mission.state.status, input);
       if (approval === null) return void refuse('MISSION_NOT_WAITING', 'no approval has been asked for yet');
-      const refusal = refuseDecision(approval, input, authors);
+      const refusal = refuseDecision(approval, input, authors());
       if (refusal !== null) refuse(refusal.code, refusal.detail);
     },
   });
@@ -61,12 +62,12 @@ export function openApprovalGate(mission: Mission<MissionPackage>): ApprovalGate
           requested_at: new Date().toISOString(), deadline: new Date(Date.now() + deadline_minutes * 60_000).toISOString(),
         };
         mission.saveApproval(approval);
-        mission.note('approval.requested', { approval_id: approval.approval_id, digests, required, rules, not_by: authors });
+        mission.note('approval.requested', { approval_id: approval.approval_id, digests, required, rules, not_by: authors() });
       }
       const current = approval;
       const outcome = await mission.wait({
         kind: 'approval', reason: rules.join('; '),
-        who: `${required} approver${required === 1 ? '' : 's'} other than ${authors.join(', ')}`,
+        who: `${required} approver${required === 1 ? '' : 's'} other than ${authors().join(', ')}`,
         on_deadline: 'the mission is aborted',
       }, () => current.status !== 'waiting', Math.max(0, Date.parse(current.deadline) - Date.now()));
       if (outcome === 'deadline') {

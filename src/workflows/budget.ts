@@ -1,6 +1,6 @@
 /** The mission's side of its budget: adds up what agents report, warns at 80 %, waits for a person at 100 %. */
 import { patched } from '@temporalio/workflow';
-import type { CommandAgent } from '../domain/agent.ts';
+import type { AgentLimits } from '../domain/agent.ts';
 import {
   addUsage, budgetLimits, budgetText, isNear, isReached, unreported, type BudgetLimit, type Usage,
 } from '../domain/budget.ts';
@@ -8,16 +8,16 @@ import type { Mission } from './mission.ts';
 
 export interface Budget {
   /** Adds one attempt; undefined when nobody knows what it used. */
-  account(agent: CommandAgent, usage: Usage | undefined): void;
+  account(agent: AgentLimits, usage: Usage | undefined): void;
   /** Whether a further attempt may run: at once, or after somebody let it go on once more; false when nobody did in time. */
-  allows(agent: CommandAgent): Promise<boolean>;
+  allows(agent: AgentLimits): Promise<boolean>;
 }
 
 const defaultDeadlineMinutes = 24 * 60;
 
 export function openBudget(mission: Mission): Budget {
   const warned = new Set<string>();
-  const limitsFor = (agent: CommandAgent): BudgetLimit[] => budgetLimits(mission.package.budget, agent);
+  const limitsFor = (agent: AgentLimits): BudgetLimit[] => budgetLimits(mission.package.budget, agent);
 
   function warnOnce(key: string, payload: Record<string, unknown>): void {
     if (warned.has(key)) return;

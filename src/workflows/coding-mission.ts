@@ -10,6 +10,7 @@ import type { CodingPackage } from '../domain/mission-package.ts';
 import { ruleOnApproval } from '../domain/policy.ts';
 import { codingStages, type EvidenceRef, type StageName } from '../domain/stages.ts';
 import { main, onHost, record } from './activities.ts';
+import { openAgentQueue, type AgentQueue } from './agent-queue.ts';
 import { openApprovalGate, type ApprovalGate } from './approval-gate.ts';
 import { openDependencies } from './dependencies.ts';
 import { endOf, escalate, finish, release, type MissionEnd } from './end.ts';
@@ -23,7 +24,8 @@ export interface CodingMissionInput { package: CodingPackage }
 
 export async function codingMission({ package: pack }: CodingMissionInput): Promise<MissionEnd> {
   const mission = openMission(pack);
-  const ways = { approvals: openApprovalGate(mission), landing: openLanding(mission), observation: openObservation(mission, () => pack.acceptance_criteria.observation_window) };
+  const agents = openAgentQueue(mission);
+  const ways = { agents, approvals: openApprovalGate(mission, () => agents.authors()), landing: openLanding(mission), observation: openObservation(mission, () => pack.acceptance_criteria.observation_window) };
   const dependencies = openDependencies(mission);
   let host: MissionHost | null = null;
   let end: MissionEnd;
@@ -41,6 +43,7 @@ export async function codingMission({ package: pack }: CodingMissionInput): Prom
   const hostQueue = host?.queue() ?? null;
   await CancellationScope.nonCancellable(async () => {
     ways.approvals.close();
+    ways.agents.close();
     await finish(mission, end);
     await main.tellDependents(pack.mission_id);
     if (hostQueue !== null) await release(pack, hostQueue);
@@ -51,14 +54,14 @@ export async function codingMission({ package: pack }: CodingMissionInput): Prom
 }
 
 /** The ways a mission deals with people and with the queue; each registers its message handlers when it is opened. */
-interface Ways { approvals: ApprovalGate; landing: Landing; observation: Observation }
+interface Ways { agents: AgentQueue; approvals: ApprovalGate; landing: Landing; observation: Observation }
 
 async function run(mission: Mission, ways: Ways, host: MissionHost): Promise<MissionEnd> {
   const pack = mission.package;
   const context = await fetchBase(mission, host);
   mission.setContext(context.context);
 
-  const proving = openProving(mission, host, context, () => fetchBase(mission, host));
+  const proving = openProving(mission, ways.agents, host, context, () => fetchBase(mission, host));
   let landed: (Landed & { context: FrozenContext }) | undefined;
   while (landed === undefined) {
     const found = await proving.next();

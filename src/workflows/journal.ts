@@ -1,6 +1,7 @@
 /** What a mission has done and not yet written: state, stages and events, noted as they happen, written together. */
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { systemActor, type Actor } from '../domain/actor.ts';
+import type { AgentWorkChange } from '../domain/agent-work.ts';
 import type { Approval } from '../domain/approval.ts';
 import type { EventType } from '../domain/event.ts';
 import type { MissionContext, RemediationEvent } from '../domain/mission-package.ts';
@@ -23,6 +24,8 @@ export interface Journal {
   saveApproval: (approval: Approval) => void;
   /** Notes what somebody reports about work that is done elsewhere. */
   report: (details: ReportedDetails, key: ReportKey | null) => void;
+  /** Notes what changed of its work for agents elsewhere. */
+  agentWork: (change: Partial<AgentWorkChange>) => void;
   /** What the next run of a long life goes on from. Nothing may be left to write. */
   carry: () => CarriedJournal;
   /** Writes everything noted so far in one transaction. */
@@ -94,6 +97,13 @@ export function openJournal(missionId: string, carried?: CarriedJournal): Journa
       const { details: before, keys } = pending.report ?? { details: {}, keys: [] };
       const metadata = before.metadata && details.metadata ? { metadata: { ...before.metadata, ...details.metadata } } : {};
       pending.report = { details: { ...before, ...details, ...metadata }, keys: key === null ? keys : [...keys, key], at: new Date().toISOString() };
+      dirty = true;
+    },
+    agentWork({ mission, leases = [], patches = [] }) {
+      const before = pending.agent_work ?? { mission: {}, leases: [], patches: [] };
+      pending.agent_work = {
+        mission: { ...before.mission, ...mission }, leases: [...before.leases, ...leases], patches: [...before.patches, ...patches.map((patch) => ({ ...patch }))],
+      };
       dirty = true;
     },
     carry: () => ({ state: { ...state }, seq, event_number: eventNumber }),

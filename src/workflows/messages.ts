@@ -1,6 +1,7 @@
 /** Signals, updates and queries: the workflows' public API, and all that the api process may import of them. */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Principal } from '../domain/actor.ts';
+import type { ClaimAnswer, ClaimInput, GiveBackInput, PostPatchInput } from '../domain/agent-work.ts';
 import type { ApprovalStatus, DecideInput } from '../domain/approval.ts';
 import type { EffectsResult, HealingPlan, HealingRequest } from '../domain/healing.ts';
 import type { Resource } from '../domain/subsystem.ts';
@@ -48,6 +49,11 @@ export interface ObservationDecision {
   valid_until: string;
 }
 export const decideObservation = defineUpdate<SteerAnswer, [ObservationDecision]>('decideObservation');
+
+/** From agents elsewhere: take the mission, let it go again, hand a patch in. Extending a lease is a row, not a message. */
+export const claim = defineUpdate<ClaimAnswer, [ClaimInput]>('claim');
+export const giveBack = defineUpdate<{ lease_id: string }, [GiveBackInput]>('giveBack');
+export const postPatch = defineUpdate<{ number: number }, [PostPatchInput]>('postPatch');
 
 /** What is reported about a tracked mission. `reason` is what a failure or a cancellation says. */
 export interface ReportInput extends SteerInput { details: ReportedDetails; key: ReportKey | null }

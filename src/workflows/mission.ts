@@ -59,6 +59,8 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   let retryRequested = false;
   let hostAway: (() => Promise<void>) | null = null;
   let roomMade = false;
+  /** Whether the present wait is one that a retry ends. */
+  let awaitsRetry = false;
   let running: { scope: CancellationScope; interruptible: boolean } | null = null;
 
   // ---- waiting -----------------------------------------------------------------------------------------------
@@ -76,6 +78,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   }
 
   function endWait(): void {
+    awaitsRetry = false;
     if (state.waiting_on === null) return;
     note('mission.wait_ended', { kind: state.waiting_on.kind });
     change({ waiting_on: null });
@@ -185,6 +188,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   /** Infrastructure failed, not the candidate: a person mends it and retries, or the mission escalates. */
   async function park(name: StageName, reason: string): Promise<void> {
     retryRequested = false;
+    awaitsRetry = true;
     const outcome = await wait({
       kind: 'operator', reason: `${name}: ${reason}`, who: 'an operator, by retry or abort', on_deadline: 'escalate',
     }, () => retryRequested, parkingHours * hourMs);
@@ -254,10 +258,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   }, {
     validator(input) {
       checkFresh(input);
-      const kind = state.waiting_on?.kind;
-      if (kind !== 'operator' && kind !== 'landing' && kind !== 'agent' && kind !== 'budget') {
-        refuse('MISSION_NOT_WAITING', `${missionId} waits for ${kind ?? 'nothing'}; there is nothing to retry`);
-      }
+      if (!awaitsRetry) refuse('MISSION_NOT_WAITING', `${missionId} waits for ${state.waiting_on?.kind ?? 'nothing'}; there is nothing to retry`);
     },
   });
 
@@ -271,6 +272,7 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
     },
     async waitForRetry(on, timeoutMs) {
       retryRequested = false;
+      awaitsRetry = true;
       return wait(on, () => retryRequested, timeoutMs);
     },
   };

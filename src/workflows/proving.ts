@@ -1,13 +1,15 @@
 /** Proving a candidate: stages 3 to 7, for each given one and then for the agent's, until one passes. */
 import type { AgentResult } from '../activities/agent.ts';
-import type { CommandAgent, EarlierAttempt } from '../domain/agent.ts';
+import { anyAgent, type Agent, type CommandAgent, type EarlierAttempt, type QueueAgent } from '../domain/agent.ts';
 import type { AppliedCandidate, CommitRef, FrozenContext, TestsResult } from '../domain/coding.ts';
 import { codingStages } from '../domain/stages.ts';
 import { onHost, record } from './activities.ts';
+import type { AgentQueue } from './agent-queue.ts';
 import { openBudget } from './budget.ts';
 import { commitMessage } from './landing.ts';
 import type { MissionHost } from './host.ts';
 import type { Mission } from './mission.ts';
+import { openQueueTurn, stagesFrom } from './queue-turn.ts';
 
 /** How often an unregistered agent is looked for again. */
 const agentLookMs = 60_000;
@@ -33,17 +35,21 @@ export interface Proving {
   rebase: () => void;
 }
 
-/** Every given candidate in order, then the agent, as often and as long as its budget allows. */
-/** @param freshBase stages 1 and 2 again, on the target's tip */
-export function openProving(mission: Mission, host: MissionHost, first: FrozenContext, freshBase: () => Promise<FrozenContext>): Proving {
+/**
+ * Every given candidate in order, then the agent, as often and as long as its budget allows.
+ * @param freshBase stages 1 and 2 again, on the target's tip
+ */
+export function openProving(mission: Mission, agents: AgentQueue, host: MissionHost, first: FrozenContext, freshBase: () => Promise<FrozenContext>): Proving {
   const { patch_candidates: given } = mission.package.workspace;
   let context = first;
   let outdated = false;
   const failures: EarlierAttempt[] = [];
   let tried = 0;
-  let agent: CommandAgent | null | undefined;
+  let agent: Agent | null | undefined;
   let turn = 0;
   let spentMs = 0;
+  /** Who sent the last patch of the queue. */
+  let worker: string | undefined;
   const budget = openBudget(mission);
 
   function failed(reason: string): void {
@@ -58,8 +64,7 @@ export function openProving(mission: Mission, host: MissionHost, first: FrozenCo
     outdated = false;
   }
 
-  async function agentTurn(by: CommandAgent): Promise<Proven | string> {
-    turn += 1;
+  async function commandTurn(by: CommandAgent): Promise<Proven | string> {
     return prove(mission, host, context, failures.length + 1, async (attempt) => {
       let usage: AgentResult['usage'];
       try {
@@ -77,6 +82,21 @@ export function openProving(mission: Mission, host: MissionHost, first: FrozenCo
     });
   }
 
+  /** One patch of an agent elsewhere; what became of it is told there once it is known whether another one is wanted. */
+  async function queueTurn(by: QueueAgent): Promise<Proven | string> {
+    const { source, patch } = openQueueTurn(mission, agents, host, { base: context.base, turn, max_attempts: by.max_attempts, earlier: failures });
+    const result = await prove(mission, host, context, failures.length + 1, source);
+    worker = patch().agent_id;
+    budget.account({ ...by, id: worker }, patch());
+    return result;
+  }
+
+  /** Why the loop ends after such a failure, or null when another attempt is wanted. */
+  function overAfter(by: Agent, result: string, before: string | undefined): string | null {
+    if (result === before) return `${worker ?? by.id} failed the same way twice in a row: ${result}`;
+    return turn >= by.max_attempts ? nothingProved(failures) : null;
+  }
+
   return {
     sentBack: failed,
     rebase() { outdated = true; },
@@ -92,16 +112,23 @@ export function openProving(mission: Mission, host: MissionHost, first: FrozenCo
       agent ??= await assignedAgent(mission);
       if (agent === null) return nothingProved(failures);
       while (turn < agent.max_attempts) {
-        if (agent.budget_seconds !== null && spentMs >= agent.budget_seconds * 1_000) {
+        if (agent.kind !== 'queue' && agent.budget_seconds !== null && spentMs >= agent.budget_seconds * 1_000) {
           return `${agent.id} used up its budget of ${agent.budget_seconds} s: ${nothingProved(failures)}`;
         }
         if (!await budget.allows(agent)) return `the budget is used up, and nobody let ${agent.id} go on: ${nothingProved(failures)}`;
         await onTip();
         const before = turn === 0 ? undefined : failures.at(-1)?.reason;
-        const result = await agentTurn(agent);
-        if (typeof result !== 'string') return result;
-        failed(result);
-        if (result === before) return `${agent.id} failed the same way twice in a row: ${result}`;
+        const from = mission.stages.length;
+        turn += 1;
+        const result = agent.kind === 'queue' ? await queueTurn(agent) : await commandTurn(agent);
+        const proved = typeof result !== 'string';
+        if (!proved) failed(result);
+        const over = proved ? null : overAfter(agent, result, before);
+        if (agent.kind === 'queue') {
+          agents.judged({ state: proved ? 'proved' : 'failed', reason: proved ? null : result, stages: stagesFrom(mission, from), again: !proved && over === null });
+        }
+        if (proved) return result;
+        if (over !== null) return over;
       }
       return nothingProved(failures);
     },
@@ -111,10 +138,10 @@ export function openProving(mission: Mission, host: MissionHost, first: FrozenCo
 const nothingProved = (failures: readonly EarlierAttempt[]): string =>
   `no candidate is proved: ${failures.map(({ attempt, reason }) => `candidate ${attempt}: ${reason}`).join(' | ')}`;
 
-/** The command agent that the mission is assigned to; waits for its registration when nothing else could be tried. */
-async function assignedAgent(mission: Mission): Promise<CommandAgent | null> {
+/** Who is to find a patch; waits for the registration of the agent that the mission is assigned to when nothing else could be tried. */
+async function assignedAgent(mission: Mission): Promise<Agent | null> {
   const { assigned_to: id, workspace } = mission.package;
-  if (id === null) return null;
+  if (id === null) return workspace.patch_candidates.length === 0 ? anyAgent : null;
   for (;;) {
     const agent = await record.findAgent(id);
     if (agent !== null || workspace.patch_candidates.length > 0) return agent;

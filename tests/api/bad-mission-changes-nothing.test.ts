@@ -134,7 +134,6 @@ describe('what every field allows and the whole does not', () => {
     ['a coding mission that is tracked', set('tracked', {}), 'INVALID_MISSION', 'tracked'],
     ['a signature by an unknown key', set('crypto_signatures', [{ key_id: 'k', signature: 's' }]), 'SIGNATURE_INVALID', 'crypto_signatures.0'],
     ['a dependency that is not there', set('workspace.dependencies', ['mission_20250101_001']), 'DEPENDENCY_UNKNOWN', 'workspace.dependencies.0'],
-    ['no candidate and no agent', set('workspace.patch_candidates', []), 'CANDIDATE_MISSING', 'workspace.patch_candidates'],
   ])('%s: 422', (_name, change, code, path) => refused(change, 422, code, path));
 
   test('missions nest three deep and no deeper', async () => {

@@ -175,7 +175,7 @@ describe('a mission for an action', () => {
     expectProblem(await nothingFrom(() => ask('POST', `/${capa_id}/mission`, body(), 'olga', 'operator')), 409, 'CAPA_STATE');
     await moveCapa(people.olga, capa_id, 'IMPLEMENTING');
     expectProblem(await nothingFrom(() => ask('POST', `/${capa_id}/mission`, { ...body(), action_id: 'a2' }, 'olga', 'operator')), 422, 'ACTION_UNKNOWN', 'action_id');
-    expectProblem(await nothingFrom(() => ask('POST', `/${capa_id}/mission`, { ...body(), workspace: { repo_path: repository.path } }, 'olga', 'operator')), 422, 'CANDIDATE_MISSING');
+    expectProblem(await nothingFrom(() => ask('POST', `/${capa_id}/mission`, { ...body(), workspace: {} }, 'olga', 'operator')), 422, 'REPOSITORY_MISSING');
   });
 
   test('has the record\'s symptoms and targets, and is linked to its action', async () => {

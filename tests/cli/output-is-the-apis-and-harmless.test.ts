@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
+import { queuedMission } from '../support/agents.ts';
 import { call, keyFor } from '../support/http.ts';
 import { brokenAdd, calculator, fixedAdd } from '../support/repository.ts';
 import { missionBody, startSystem, type System } from '../support/system.ts';
@@ -23,7 +24,7 @@ test('--json is what the API answers, word for word', async () => {
   for (const [args, path] of [
     [['mission', 'list', '--severity', 'medium', '--limit', '2'], '/missions?severity=medium&limit=2'],
     [['mission', 'show', mission.mission_id], `/missions/${mission.mission_id}`], [['mission', 'watch', mission.mission_id], `/missions/${mission.mission_id}`],
-    [['repo', 'list'], '/repositories'], [['approvals'], '/approvals'], [['approvals', 'list', '--status', 'waiting'], '/approvals?status=waiting'],
+    [['repo', 'list'], '/repositories'], [['queue'], '/queue'], [['approvals'], '/approvals'], [['approvals', 'list', '--status', 'waiting'], '/approvals?status=waiting'],
     [['capa', 'list'], '/capa'], [['capa', 'show', mission.capa_id!], `/capa/${mission.capa_id!}`], [['key', 'list'], '/keys'],
   ] as const) {
     const { code, out, err } = await tool([...args, '--json'], root);
@@ -50,6 +51,8 @@ test('lists are tables for a person: the mission, its age, why it waits, and whe
   const [, cursor = ''] = /more: --cursor (\S+)/.exec(out)!;
   expect((await tool(['mission', 'list', '--limit', '1', '--cursor', cursor], root)).out).not.toContain(mission_id);
   expect((await tool(['repo', 'list'], root)).out).toContain(repository.path);
+  const queued = await queuedMission(system, repository);
+  expect((await tool(['queue'], root)).out).toMatch(new RegExp(`${queued} +medium +offered +\\d+ m?s +any +Adding is wrong`));
 });
 
 const hostile = '\u001b]0;owned\u0007\u001b[2J\u009b31m\u202eevil\r\u200b';

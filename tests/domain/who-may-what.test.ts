@@ -21,6 +21,7 @@ const table = `
   template:write     .      y        .        y     .
   artifact:write     .      y        .        y     y
   queue:read         y      y        y        y     y
+  queue:work         .      y        .        y     y
   policy:read        y      y        y        y     y
   trust:read         y      y        y        y     y
   healing:read       y      y        y        y     y

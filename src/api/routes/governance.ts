@@ -1,4 +1,4 @@
-/** Who may do what next, and why: policy, trust, the queue for agents, signing keys. */
+/** Who may do what next, and why: policy, trust, signing keys. */
 import picomatch from 'picomatch';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -6,17 +6,15 @@ import { severities } from '../../domain/mission.ts';
 import { ruleOnApproval } from '../../domain/policy.ts';
 import { policySchema } from '../../domain/schema/policy.ts';
 import { text } from '../../domain/schema/text.ts';
-import { refuseAgent, trustOf } from '../../domain/trust.ts';
+import { trustOf } from '../../domain/trust.ts';
 import { digestOf } from '../../ledger/canonical.ts';
 import { isUniqueViolation } from '../../store/database.ts';
-import { findMission } from '../../store/missions.ts';
 import { readPolicy } from '../../store/policy.ts';
 import { addSigningKey, ed25519Key, listSigningKeys } from '../../store/signing-keys.ts';
-import { knownAgents, outcomesOf, queuedMissions } from '../../store/trust.ts';
+import { knownAgents, outcomesOf } from '../../store/trust.ts';
 import type { ApiDeps } from '../context.ts';
-import { summaryOf } from '../mission-view.ts';
 import { Problem } from '../problem.ts';
-import { answers, limitQuery, listOf, missionSchema } from '../schemas.ts';
+import { answers, limitQuery, listOf } from '../schemas.ts';
 
 const trustSchema = z.object({
   agent_id: z.string(), score: z.number(), mean: z.number(), evidence: z.number(),
@@ -24,9 +22,6 @@ const trustSchema = z.object({
 });
 const signingKeySchema = z.object({ key_id: z.string(), principal_id: z.string(), public_key: z.string(), created_at: z.string() });
 const agentId = text(200);
-
-/** How far down the queue an agent is looked for something; what lies deeper waits behind these anyway. */
-const queueDepth = 200;
 
 export const governanceRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
   const { database, config } = deps;
@@ -79,32 +74,6 @@ export const governanceRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async 
     config: { permission: 'trust:read' },
     schema: { tags: ['governance'], summary: 'One agent\'s trust, explained by its outcomes', params: z.strictObject({ agent_id: agentId }), response: answers(200, trustSchema) },
   }, async (request) => trust(request.params.agent_id));
-
-  app.get('/queue/next', {
-    config: { permission: 'queue:read' },
-    schema: {
-      tags: ['governance'], summary: 'The most urgent mission this agent may take, or why there is none',
-      querystring: z.strictObject({ agent_id: agentId, agent_role: text(200).optional() }),
-      response: answers(200, z.object({
-        mission: missionSchema.nullable(), reason: z.string(), trust_score: z.number(),
-        passed_over: z.array(z.object({ mission_id: z.string(), reason: z.string() })),
-      })),
-    },
-  }, async (request) => {
-    const { agent_id, agent_role: role = null } = request.query;
-    const { score } = await trust(agent_id);
-    const passed_over: { mission_id: string; reason: string }[] = [];
-    for (const queued of await queuedMissions(database.query, queueDepth)) {
-      const reason = refuseAgent(queued, { id: agent_id, role, score });
-      if (reason === null) {
-        const row = await findMission(database.query, queued.mission_id);
-        return { mission: summaryOf(row!, config), reason: `severity ${queued.severity}, the oldest of these`, trust_score: score, passed_over };
-      }
-      passed_over.push({ mission_id: queued.mission_id, reason });
-    }
-    const reason = passed_over.length === 0 ? 'no mission is waiting' : `none of ${passed_over.length} waiting missions is for ${agent_id}`;
-    return { mission: null, reason, trust_score: score, passed_over };
-  });
 
   app.get('/signing-keys', {
     config: { permission: 'key:manage' },

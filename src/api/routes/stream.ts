@@ -6,13 +6,12 @@ import { z } from 'zod';
 import { eventTypes } from '../../domain/event.ts';
 import { text } from '../../domain/schema/text.ts';
 import { eventsAfter, latestSeq } from '../../store/ledger.ts';
-import { signIn } from '../auth.ts';
 import type { ApiDeps } from '../context.ts';
+import { requireRoom, waiting, waitQuery } from '../long-poll.ts';
 import { Problem } from '../problem.ts';
 import { answers, idText, missionLineSchema, sealedEventSchema, streamMetricsSchema } from '../schemas.ts';
 import { isSameOrigin } from '../session-cookie.ts';
 
-const maxWaitSeconds = 25;
 /** Clients say little: a subscription. */
 const maxFrameBytes = 64 * 1024;
 
@@ -27,21 +26,14 @@ export async function registerWebSocket(app: FastifyInstance, { stream, logger }
   app.addHook('onClose', () => stream.stop());
 }
 
-export const streamRoutes = ({ config, database, pepper, stream }: ApiDeps): FastifyPluginAsyncZod => async (app) => {
+export const streamRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
+  const { config, database, stream } = deps;
   /** A page of another origin could ride on a cookie; a program with a key has no origin. @throws Problem ORIGIN_REFUSED */
   function requireKnownOrigin(request: FastifyRequest): void {
     const { origin, host } = request.headers;
     if (origin === undefined && request.session === null) return;
     if (isSameOrigin(origin, host) || (origin !== undefined && config.corsOrigins.includes(origin))) return;
     throw new Problem(403, 'ORIGIN_REFUSED', 'the live stream is for pages of this address, and for programs with an API key');
-  }
-
-  /** @throws Problem TOO_MANY_CONNECTIONS */
-  function requireRoom({ principal }: FastifyRequest): void {
-    const full = stream.full(principal.id);
-    if (full === null) return;
-    const detail = full === 'stream' ? `all ${config.stream.connections} places are taken` : `${principal.id} has all of its ${config.stream.connectionsPerPrincipal} connections open`;
-    throw new Problem(full === 'stream' ? 503 : 429, 'TOO_MANY_CONNECTIONS', detail, [], { 'retry-after': '5' });
   }
 
   app.get('/overview', {
@@ -59,7 +51,7 @@ export const streamRoutes = ({ config, database, pepper, stream }: ApiDeps): Fas
       querystring: z.strictObject({
         after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0)
           .describe('the `next_after` of the answer before; 0 begins with the first event'),
-        wait: z.coerce.number().min(0).max(maxWaitSeconds).default(0).describe('seconds to wait when there is nothing yet'),
+        wait: waitQuery,
         limit: z.coerce.number().int().min(1).max(500).default(100), mission_id: idText.optional(), subsystem_id: text(200).optional(),
         types: z.string().max(4_000).transform((list) => list.split(',')).pipe(z.array(z.enum(eventTypes)).max(100)).optional().describe('event types, separated by commas'),
       }),
@@ -69,30 +61,14 @@ export const streamRoutes = ({ config, database, pepper, stream }: ApiDeps): Fas
     const { wait, limit, after, ...filter } = request.query;
     reply.header('cache-control', 'no-store');
     if (wait === 0) return eventPage(after);
-    requireRoom(request);
-    const release = stream.hold(request.principal.id);
-    // Waits no longer than asked, than the client does, and than this process lives.
-    const over = new AbortController();
-    const end = (): void => over.abort();
-    const timer = setTimeout(end, wait * 1_000);
-    reply.raw.once('close', end);
-    const forget = stream.onClosing(end);
-    try {
+    return waiting(deps, request, reply, wait, async (over) => {
       for (let from = after; ;) {
         const page = await eventPage(from);
-        if (page.items.length > 0 || over.signal.aborted) {
-          // The key may have been revoked during the wait: what came since is not for it.
-          await signIn(request, database, pepper);
-          return page;
-        }
+        if (page.items.length > 0 || over.aborted) return page;
         from = page.next_after;
-        await stream.tail.movedPast(page.latest_seq, over.signal);
+        await stream.tail.movedPast(page.latest_seq, over);
       }
-    } finally {
-      clearTimeout(timer);
-      forget();
-      release();
-    }
+    });
 
     async function eventPage(from: number) {
       const latest_seq = await latestSeq(database.query);
@@ -109,7 +85,7 @@ export const streamRoutes = ({ config, database, pepper, stream }: ApiDeps): Fas
     preHandler: async (request) => {
       if (!request.ws) return;
       requireKnownOrigin(request);
-      requireRoom(request);
+      requireRoom(deps, request);
     },
     handler: () => { throw new Problem(426, 'UPGRADE_REQUIRED', 'this is the live stream: open it as a WebSocket, or poll /mission-control/events', [], { upgrade: 'websocket', connection: 'upgrade' }); },
     wsHandler: (socket, request) => {

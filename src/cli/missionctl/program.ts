@@ -14,6 +14,7 @@ import { missionCommand } from './commands/mission.ts';
 import { notificationsCommand } from './commands/notifications.ts';
 import { openCommand } from './commands/open.ts';
 import { healCommand, playbookCommand } from './commands/playbook.ts';
+import { queueCommand } from './commands/queue.ts';
 import { replayWindowCommand } from './commands/replay-window.ts';
 import { repositoryCommand } from './commands/repository.ts';
 import { silenceCommand } from './commands/silence.ts';
@@ -38,7 +39,7 @@ export function createProgram(): Command {
     .addHelpText('after', `${connectionHelp}\n${exitCodesHelp}`)
     .helpCommand(true);
   for (const command of [
-    startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), batchCommand(), templateCommand(), replayWindowCommand(), repositoryCommand(), mergeQueueCommand(), workspaceCommand(), approvalsCommand(),
+    startCommand('start'), startCommand('demo'), openCommand(), missionCommand(), batchCommand(), templateCommand(), replayWindowCommand(), repositoryCommand(), mergeQueueCommand(), workspaceCommand(), queueCommand(), approvalsCommand(),
     decideCommand('approve'), decideCommand('reject'), findingsCommand(), silenceCommand(), subsystemsCommand(), healCommand(), playbookCommand(),
     capaCommand(), metricCommand(), notificationsCommand(), keyCommand(), verifyCommand(), statusCommand(), doctorCommand(),
   ]) program.addCommand(command);
