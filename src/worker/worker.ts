@@ -16,6 +16,7 @@ import { createDatabase } from '../store/database.ts';
 import { announceWorker } from '../store/presence.ts';
 import { startLedger } from './ledger.ts';
 import { ensureSchedule } from './schedules.ts';
+import { clearScratch } from './scratch.ts';
 import { failUnfinished, rememberRunning } from './unfinished.ts';
 
 export interface RunningWorker {
@@ -44,6 +45,7 @@ export async function startWorker(
     processes: createProcessRunner(join(config.home, 'scratch')),
   });
 
+  await clearScratch(config.home, logger);
   await failUnfinished(config.home, temporal, logger);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
   const common = {
