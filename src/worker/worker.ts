@@ -15,7 +15,7 @@ import { createCatalog } from '../store/catalog.ts';
 import { createDatabase } from '../store/database.ts';
 import { announceWorker } from '../store/presence.ts';
 import { startLedger } from './ledger.ts';
-import { ensureSchedule } from './schedules.ts';
+import { keepSchedules } from './schedules.ts';
 import { clearScratch } from './scratch.ts';
 import { failUnfinished, rememberRunning } from './unfinished.ts';
 
@@ -66,10 +66,7 @@ export async function startWorker(
     }),
     Worker.create({ ...common, taskQueue: hostQueue, maxConcurrentActivityTaskExecutions: concurrentWorkspaceActivities }),
   ]);
-  await ensureSchedule(temporal, 'reconcile-missions', 'reconcileMissions', '30s');
-  await ensureSchedule(temporal, 'reconcile-watches', 'reconcileWatches', '30s');
-  await ensureSchedule(temporal, 'dispatch-notifications', 'dispatchNotifications', '5s');
-  await ensureSchedule(temporal, 'maintain-metrics', 'maintainMetrics', '1h', '1h');
+  const schedules = await keepSchedules(temporal, database.query, logger);
   const presence = announceWorker(databaseUrl, logger);
   const ledger = await startLedger(config, databaseUrl, git, logger);
 
@@ -80,6 +77,7 @@ export async function startWorker(
     try {
       await Promise.all(workers.map((worker) => worker.run().finally(stop)));
     } finally {
+      schedules.stop();
       await presence.release();
       // After the last activity, so that what it wrote is sealed by the one who goes.
       await ledger.stop();
