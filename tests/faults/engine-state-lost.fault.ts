@@ -11,7 +11,7 @@ import { eventually, identities, killHard, missionEnd, restarted, stopLaunched }
 import { running } from '../support/processes.ts';
 
 let system: CrashSystem;
-beforeAll(async () => { system = await launchForCrashes(); }, 90_000);
+beforeAll(async () => { system = await launchForCrashes(); }, 180_000);
 afterAll(() => stopLaunched(system.launched), 30_000);
 
 const missionOf = ({ mission_id }: CrashMission): Promise<MissionDetail> => system.launched.api().get(`/mission-control/missions/${mission_id}`);
@@ -63,8 +63,9 @@ test('the file deleted: a started mission is ended with ENGINE_STATE_LOST and a 
   await expectLost(mission);
   expect(await missionOf(unstarted)).toMatchObject({ status: 'open', outcome: null });
   await expectWorkGoesOn();
-}, 90_000);
+}, 180_000);
 
+test.each([['to half of it', 0.5], ['to nothing', 0]])('the file truncated %s: set aside, and the same', async (_, share) => {
   const before = setAside().length;
   const mission = await heldByItsTests();
   await killEngine(async () => {
@@ -74,4 +75,4 @@ test('the file deleted: a started mission is ended with ENGINE_STATE_LOST and a 
   await expectLost(mission);
   await expectWorkGoesOn();
   expect(setAside()).toHaveLength(before + 1);
-}, 90_000);
+}, 180_000);

@@ -55,19 +55,23 @@ const moved = { 'moved.txt': 'somebody else was here\n' };
 
 export interface CrashSystem { launched: Launched; relaunch(): Promise<void>; databaseUrl(): string; person(id: string, role: string): Promise<ApiClient> }
 
-/** The launcher with a configuration that has the scripted agent. */
-export async function launchForCrashes(): Promise<CrashSystem> {
+/**
+ * The launcher with a configuration that has the scripted agent.
+ * @param more environment; with a DATABASE_URL of the caller's, that is what the tests look into, too
+ */
+export async function launchForCrashes(more: Record<string, string> = {}): Promise<CrashSystem> {
   const home = temporaryFolder();
   const config = join(home, 'config');
   await cp(join(projectRoot, 'config'), config, { recursive: true });
   writeFileSync(join(config, 'agent.mjs'), agent);
   writeFileSync(join(config, 'agents.yaml'), stringify({ agents: { scripted: { argv: ['node', './agent.mjs'], timeout_seconds: 600, max_attempts: 20 } } }));
-  const start = (): Promise<Launched> => launch(home, [], { MISSION_CONTROL_CONFIG: config });
+  const start = (): Promise<Launched> => launch(home, [], { MISSION_CONTROL_CONFIG: config, ...more });
   const keys = new Map<string, string>();
   const system: CrashSystem = {
     launched: await start(),
     async relaunch() { system.launched = await start(); },
     databaseUrl() {
+      if (more['DATABASE_URL'] !== undefined) return more['DATABASE_URL'];
       // A server that was started again may have another port, and the file with the address is written once all is ready.
       const port = /^port = (\d+)$/m.exec(readFileSync(join(home, 'postgres', 'postgresql.auto.conf'), 'utf8'))![1]!;
       return Object.assign(new URL(readFileSync(join(home, 'database.url'), 'utf8').trim()), { port }).href;
