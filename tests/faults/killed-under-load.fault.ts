@@ -28,11 +28,11 @@ interface Load { acknowledged: Set<string>; refused: Answer[]; stop(): Promise<v
 
 /** Eight clients that create missions without a pause; each is a row and an event. */
 function load(): Load {
-  let stopping = false;
+  const stopping = new AbortController();
   const acknowledged = new Set<string>();
   const refused: Answer[] = [];
   async function client(): Promise<void> {
-    while (!stopping) {
+    while (!stopping.signal.aborted) {
       // Nobody there, or a connection that broke: then nothing was acknowledged.
       const answer = await Promise.resolve().then(() => call(system.launched.run().api_url, '/api/missions', { key, json: { title: 'load', description: 'load' } })).catch(() => undefined);
       if (answer === undefined) await new Promise((resolve) => { setTimeout(resolve, 20); });
@@ -47,7 +47,7 @@ function load(): Load {
   return {
     acknowledged, refused,
     async stop() {
-      stopping = true;
+      stopping.abort();
       await Promise.all(clients);
     },
   };

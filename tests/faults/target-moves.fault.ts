@@ -49,10 +49,10 @@ test('F18: another committer pushes in a loop: it lands tested, or ends with BAS
   const diff = source.diff(fixedAdd);
   const { mission_id } = await system.send(origin, [diff], { trust_requirements: {} });
   const approval = await system.approval(mission_id);
-  let stop = false;
+  const stop = new AbortController();
   const pushed: string[] = [];
   const committer = (async () => {
-    for (let n = 1; !stop; n += 1) {
+    for (let n = 1; !stop.signal.aborted; n += 1) {
       source.git('pull', '-q', '--no-edit', '--rebase', path, 'main');
       source.commit({ [`theirs/${n}.txt`]: String(n) }, `theirs ${n}`);
       try {
@@ -64,7 +64,7 @@ test('F18: another committer pushes in a loop: it lands tested, or ends with BAS
   })();
   await system.decide(approval);
   const ended = await system.whenStatus(mission_id, (mission) => mission.status === 'resolved' || mission.status === 'escalated');
-  stop = true;
+  stop.abort();
   await committer;
   expect(pushed.length).toBeGreaterThan(2);
   if (ended.status === 'escalated') expect(ended.ended_reason).toMatch(/BASE_MOVED: the target moved \d times while landing/);
