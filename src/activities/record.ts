@@ -19,6 +19,7 @@ import { startMission } from '../engine/start-mission.ts';
 import { tellCapa } from '../engine/tell-capa.ts';
 import { tellUntold } from './capa.ts';
 import type { ActivityDeps } from './deps.ts';
+import { endLostMissions } from './lost-missions.ts';
 
 export interface CapaRequest {
   /** Mission, stage and attempt that ask for it. */
@@ -99,7 +100,10 @@ export const recordActivities = ({ config, database, temporal, hostQueue, logger
     });
   },
 
-  /** Starts what was asked for and not started, missions and CAPA records: what a crash between row and start left behind. */
+  /**
+   * Starts what was asked for and not started, missions and CAPA records: what a crash between row and start left behind.
+   * Ends missions that Temporal has lost.
+   */
   async startUnstarted(): Promise<number> {
     const missions = await unstartedMissions(database.query, 100);
     let started = 0;
@@ -112,6 +116,7 @@ export const recordActivities = ({ config, database, temporal, hostQueue, logger
       }
     }
     if (started > 0) logger.info({ event: 'missions.reconciled', started });
-    return started + await tellUntold({ database, temporal });
+    const lost = await endLostMissions({ database, temporal, logger });
+    return started + lost + await tellUntold({ database, temporal });
   },
 });

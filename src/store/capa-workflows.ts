@@ -13,6 +13,13 @@ export async function untoldVersion(query: Query, id: string): Promise<number | 
   return row?.version;
 }
 
+/** The engine has lost every record's workflow: each is to be started again by being told. @returns how many */
+export async function tellAllAgain(query: Query): Promise<number> {
+  const rows = await query(`UPDATE capas SET told_version = 0
+      WHERE told_version > 0 AND state NOT IN ('REJECTED', 'CLOSED_EFFECTIVE', 'VOIDED') RETURNING capa_id`);
+  return rows.length;
+}
+
 export async function markTold(query: Query, id: string, version: number): Promise<void> {
   await query('UPDATE capas SET told_version = $2 WHERE capa_id = $1 AND told_version < $2', [id, version]);
 }

@@ -17,7 +17,7 @@ import type { Logger } from '../log.ts';
 interface Unfinished { worker: ProcessIdentity; pids: string; token: string; activity: string }
 
 /** Whose pids we see: containers that share a data directory must not take each other for dead. */
-function pidNamespace(): string {
+export function pidNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid');
   } catch {

@@ -19,7 +19,8 @@ import { createDatabase } from '../store/database.ts';
 import { readWorkspaceSettings } from '../store/workspace-settings.ts';
 import { announceWorker } from '../store/presence.ts';
 import { startLedger } from './ledger.ts';
-import { ensureSchedule } from './schedules.ts';
+import { keepSchedules } from './schedules.ts';
+import { clearScratch } from './scratch.ts';
 import { failUnfinished, rememberRunning } from './unfinished.ts';
 
 export interface RunningWorker {
@@ -55,6 +56,7 @@ export async function startWorker(
     }),
   });
 
+  await clearScratch(config.home, logger);
   // Not waited for: a worker is ready before it, and the first command waits for it by itself.
   void processes.ladder().then(
     (ladder) => logger.info({ event: 'sandbox.levels', level: bestOf(ladder, { strongest: 'bwrap' }), groups: ladder.groups?.version ?? 'none', missing: missingIn(ladder) }),
@@ -81,12 +83,7 @@ export async function startWorker(
     Worker.create({ ...common, taskQueue: hostQueue, maxConcurrentActivityTaskExecutions: concurrentWorkspaceActivities }),
     Worker.create({ ...common, taskQueue: landingQueueOf(hostQueue), maxConcurrentActivityTaskExecutions: concurrentLandings }),
   ]);
-  await ensureSchedule(temporal, 'reconcile-missions', 'reconcileMissions', '30s');
-  await ensureSchedule(temporal, 'reconcile-watches', 'reconcileWatches', '30s');
-  await ensureSchedule(temporal, 'dispatch-notifications', 'dispatchNotifications', '5s');
-  await ensureSchedule(temporal, 'maintain-metrics', 'maintainMetrics', '1h', '1h');
-  await ensureSchedule(temporal, `maintain-mirrors-${hostId}`, 'maintainMirrors', '6h', '1m', [hostQueue]);
-  await ensureSchedule(temporal, `tidy-workspaces-${hostId}`, 'tidyWorkspaces', '10m', '1m', [hostQueue]);
+  const schedules = await keepSchedules(temporal, database.query, { hostId, hostQueue }, logger);
   const presence = announceWorker(databaseUrl, hostQueue, logger);
   const ledger = await startLedger(config, databaseUrl, git, logger);
 
@@ -97,6 +94,7 @@ export async function startWorker(
     try {
       await Promise.all(workers.map((worker) => worker.run().finally(stop)));
     } finally {
+      schedules.stop();
       await presence.release();
       // After the last activity, so that what it wrote is sealed by the one who goes.
       await ledger.stop();

@@ -1,7 +1,7 @@
 /** Mission Control as a user starts it: the launcher as a process of its own, with everything it provides. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { existsSync, readFileSync, watch } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient, type ApiClient } from '../../src/cli/client.ts';
@@ -62,10 +62,17 @@ export async function launch(home = temporaryFolder(), args: string[] = [], more
   const launched = spawnLauncher(home, args, { MISSION_CONTROL_CONFIG: await openConfig(home), ...more });
   await new Promise<void>((resolve, reject) => {
     launched.child.on('line', (line: string) => { if (line.includes('Mission Control is ready')) resolve(); });
-    void launched.ended.then((code) => reject(new Error(`the launcher ended with ${code}:\n${launched.output.join('\n')}`)));
+    void launched.ended.then((code) => reject(new Error(`the launcher ended with ${code}:\n${launched.output.join('\n')}\n${logsOf(home)}`)));
   });
   // run.json is written before the line is printed.
   return launched;
+}
+
+/** The end of what each process wrote: a launcher that gave up takes its folder with it. */
+function logsOf(home: string): string {
+  const folder = join(home, 'logs');
+  if (!existsSync(folder)) return '';
+  return readdirSync(folder).map((name) => `--- ${name}\n${readFileSync(join(folder, name), 'utf8').slice(-2_000)}`).join('\n');
 }
 
 /** Every process of a running system. */

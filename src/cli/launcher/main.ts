@@ -14,6 +14,7 @@ import { forgetChildren, rememberChildren, replaceFile, stopLeftovers } from './
 import { freePort, requirePort } from './ports.ts';
 import { preparePostgres } from './postgres.ts';
 import { supervise, type ChildSpec, type Supervised } from './supervisor.ts';
+import { setAsideWhenDamaged } from './temporal-file.ts';
 import { findTemporal, temporalServer } from './temporal.ts';
 
 export const postgresPort = 5440;
@@ -168,11 +169,19 @@ function createSystem(signal: AbortSignal) {
     if (port !== temporalPort) say(`port ${temporalPort} is taken; Temporal gets ${port}`);
     if (uiPort !== temporalUiPort) say(`port ${temporalUiPort} is taken; the Temporal UI gets ${uiPort}`);
     const synchronous = process.env['MISSION_CONTROL_TEMPORAL_SYNCHRONOUS'] === 'full' ? 'full' : 'normal';
-    const server = temporalServer(binary, join(config.home, 'temporal.sqlite'), port, uiPort, config.temporal.namespace, synchronous);
-    add({ name: 'temporal', stopWithinMs: 5_000, spawn: () => server.spawn(logs('temporal')) });
+    const file = join(config.home, 'temporal.sqlite');
+    const server = temporalServer(binary, file, port, uiPort, config.temporal.namespace, synchronous);
+    const checkFile = setAsideWhenDamaged(file, join(config.home, 'logs', 'temporal.log'), say);
+    add({
+      name: 'temporal', stopWithinMs: 5_000,
+      spawn() {
+        checkFile();
+        return server.spawn(logs('temporal'));
+      },
+    });
     await server.ready(within());
     // The pragma was once silently ignored by the CLI: without a WAL file a crash could lose what was acknowledged.
-    statSync(join(config.home, 'temporal.sqlite-wal'));
+    statSync(`${file}-wal`);
     return server;
   }
 
