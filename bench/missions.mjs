@@ -19,7 +19,7 @@ import { quantile, silent, startServers } from './system.mjs';
 const quick = process.argv.includes('--quick');
 const [rounds, oneByOne, atOnce] = quick ? [2, 10, 50] : [5, 40, 200];
 
-Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [], telemetryOptions: { logging: { filter: 'ERROR' } } });
 const servers = await startServers();
 const { database } = servers;
 const { code } = await bundleWorkflowCode({
