@@ -1,7 +1,7 @@
 /** What a merge queue did, read from the engine's own histories: who waited when, and who was taken. */
 import { Client, Connection } from '@temporalio/client';
-import { mergeQueueId, nextInQueue } from '../dist/domain/landing.js';
-import { severityRank } from '../dist/domain/mission.js';
+import { mergeQueueId, nextInQueue } from '../../dist/domain/landing.js';
+import { severityRank } from '../../dist/domain/mission.js';
 
 export async function connectTo(address) {
   const connection = await Connection.connect({ address });
