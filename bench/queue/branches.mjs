@@ -51,15 +51,23 @@ export async function greenBranches({ system, client, watched, check }, count) {
   const untested = onMain.filter(({ tree }) => !tested.has(tree));
   check('every landed tree was tested before it landed', untested.length === 0, `${onMain.length - untested.length} of ${onMain.length}`);
 
-  const pushes = commands.filter(({ word }) => word === 'push').length;
-  const checkout = commands.filter(({ place, word }) => place === 'checkout' || word === 'worktree');
-  const rest = commands.filter((command) => command.word !== 'push' && !checkout.includes(command));
+  const kinds = { push: [], landing: [], checkout: [], 'ledger checkpoints': [] };
+  for (const { place, word } of commands) kinds[kindOf(place, word)].push(word);
   const each = (n) => (n / count).toFixed(2);
-  // Background work of the worker (checkpoints of the ledger, say) is in there too: what is counted is the worst that a landing costs.
-  check('at most 4 git processes a landing besides the push and the checkout of its tests', rest.length / count <= 4 + 4 / count, `${each(rest.length)} a landing`);
-  console.log(`\ngit processes of ${count} landings: ${each(pushes)} × push, ${each(rest.length)} others, ${each(checkout.length)} for the tests' checkouts`);
-  console.log('| where | command | a landing |\n|---|---|---|');
-  for (const [word, n] of tally([...rest.map(({ word }) => `landing | ${word}`), ...checkout.map(({ word }) => `checkout | ${word}`)])) console.log(`| ${word} | ${each(n)} |`);
+  // The first of a queue fetches the tip; those after it know it from the landing before them.
+  const rest = kinds.landing.length - kinds.landing.filter((word) => word === 'fetch' || word === 'rev-parse').length;
+  check('at most 4 git processes a landing besides the push and the checkouts of its tests', kinds.landing.length / count <= 4 + 3 / count, `${each(kinds.landing.length)} a landing (${each(rest)} without reading the tip of a queue that begins)`);
+  check('one test run a landing', kinds.checkout.filter((word) => word === 'reset').length <= count + 1, `${each(kinds.checkout.filter((word) => word === 'reset').length)} checkouts a landing`);
+  console.log(`\ngit processes of ${count} landings: ${Object.entries(kinds).map(([kind, words]) => `${each(words.length)} ${kind}`).join(', ')}`);
+  console.log('| what for | command | a landing |\n|---|---|---|');
+  for (const [kind, words] of Object.entries(kinds)) for (const [word, n] of tally(words)) console.log(`| ${kind} | ${word} | ${each(n)} |`);
+}
+
+/** What a git command of the worker was started for. The checkpoints of the ledger are published to a repository, too. */
+function kindOf(place, word) {
+  if (word === 'push') return 'push';
+  if (place === 'checkout' || word === 'worktree') return 'checkout';
+  return place === 'elsewhere' || word === 'init' ? 'ledger checkpoints' : 'landing';
 }
 
 /** Trees that `testLanding` passed and that were landed afterwards, by the queue's own history. */

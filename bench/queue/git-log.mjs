@@ -8,14 +8,17 @@ export function watchGit(folder) {
   mkdirSync(folder, { recursive: true });
   const log = join(folder, 'commands');
   const real = execFileSync('/bin/sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
-  // A checkout is named by -C, the mirror by --git-dir: what is done for a test's checkout can be told from the rest.
+  // A checkout is named by -C, a repository by --git-dir: what is done for a test's checkout, or for the ledger's
+  // checkpoints, can be told from the rest.
   writeFileSync(join(folder, 'git'), `#!/bin/sh
-word= skip= place=mirror
+word= skip= place=nowhere
 for a in "$@"; do
   if [ -n "$skip" ]; then skip=; continue; fi
   case "$a" in
     -c) skip=1 ;;
     -C) skip=1 place=checkout ;;
+    --git-dir=*/mirrors/*) place=mirror ;;
+    --git-dir=*) place=elsewhere ;;
     -*) ;;
     *) word=$a; break ;;
   esac
