@@ -13,7 +13,7 @@ test('three landings on a moving branch run the tests four times: once for the f
   const repository = workspace.repository({ 'a.txt': 'a\n' });
   const fetched = await workspace.fetched(repository);
   let runs = 0;
-  const { buildLanding, testLanding, land } = landingActivities({
+  const activities = landingActivities({
     ...workspace.deps,
     processes: { ...workspace.processes, run: (request) => { if (request.argv[0] === 'true') runs += 1; return workspace.processes.run(request); } },
   });
@@ -29,12 +29,12 @@ test('three landings on a moving branch run the tests four times: once for the f
       setup_command: null, test_command: { argv: ['true'], timeout_seconds: 60, network: false }, commit_time: '2026-01-02T03:04:05Z',
       message: 'Land it\n', request_id: head,
     };
-    const built = await run(() => buildLanding(request));
+    const built = await run(() => activities.buildLanding(request));
     if (built.kind !== 'built') throw new Error(built.kind);
     const { commit, tree, tip, parents } = built;
-    const tested = await run(() => testLanding({ request, commit: { commit, tree }, tip }));
+    const tested = await run(() => activities.testLanding({ request, commit: { commit, tree }, tip }));
     expect(tested).toMatchObject({ passed: true });
-    expect(await run(() => land({ request, commit, tree, tip: tip.commit, parents }))).toMatchObject({ kind: 'landed', tree });
+    expect(await run(() => activities.land({ request, commit, tree, tip: tip.commit, parents }))).toMatchObject({ kind: 'landed', tree });
   }
   expect(runs).toBe(4);
 });
