@@ -1,6 +1,6 @@
 /** Servers for benches: an embedded PostgreSQL, and Temporal dev servers, tuned as ours or as they come. */
 import { spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { openSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,10 @@ export async function startServers() {
   const log = openSync(join(home, 'servers.log'), 'a');
   const cluster = await preparePostgres(home, await freePort(0), () => undefined);
   const children = [cluster.spawn([log, log])];
+  onAnyEnd(() => {
+    for (const child of children) child.kill('SIGKILL');
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+  });
   await cluster.ready(AbortSignal.timeout(30_000));
   await migrate(cluster.url);
   const database = createDatabase(cluster.url, silent, 20);
@@ -47,6 +51,12 @@ export async function startServers() {
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/** A bench that fails or is interrupted leaves nothing running either. */
+export function onAnyEnd(clear) {
+  process.once('exit', clear);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 }
 
 /** Median and others of a list of figures. */

@@ -3,6 +3,7 @@ import type { CommitRef } from '../../domain/coding.ts';
 import type { LandedNeighbour, LandingRequest } from '../../domain/landing.ts';
 import type { EvidenceRef } from '../../domain/stages.ts';
 import { judgeTests, testId, type TestRun } from '../../domain/test-report.ts';
+import { keep } from '../../store/effects.ts';
 import { judgeStress } from '../checks.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { loadRun, runTestsOnce, sharedRunKey, type StoredTestRun } from '../test-run.ts';
@@ -38,7 +39,11 @@ export async function testMerged(
     const stressed = verdict.passed ? await stress(deps, request, commit, tip, signal) : { reasons: [], evidence: [] };
     const reasons = [...verdict.reasons, ...stressed.reasons];
     const evidence = [...merged.stored.evidence, ...stressed.evidence];
-    if (verdict.passed && reasons.length === 0) return { passed: true, reasons, evidence };
+    if (verdict.passed && reasons.length === 0) {
+      // The next to land meets this tree as its tip, and is compared with this run.
+      await keep(deps.database.query, await sharedRunKey(deps, commit.tree, setup, test), merged.stored);
+      return { passed: true, reasons, evidence };
+    }
     const neighbours = request.kind === 'land' ? await landedSince(deps, request, request.base, tip.commit) : [];
     return { passed: false, reasons, evidence, neighbours };
   } finally {
