@@ -18,7 +18,7 @@ export interface Upkeep {
   /** Of these missions, those that ended long enough ago. One that nobody knows is not among them. */
   longOver(missionIds: readonly string[]): Promise<Set<string>>;
   /** Takes a bundle's file into safe keeping; the refs are deleted only after it has. Safe to repeat. */
-  keep(missionId: string, file: string, refs: readonly MissionRef[]): Promise<void>;
+  keep: (missionId: string, file: string, refs: readonly MissionRef[]) => Promise<void>;
 }
 
 export interface UpkeepDone { refs_removed: number; missions_bundled: number }
