@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
-import { bareCopy, makeCertificate, serveGit, sshStandIn } from '../support/git-server.ts';
+import { bareCopy, makeCertificate, movedTo, serveGit, sshStandIn } from '../support/git-server.ts';
 import { call, expectProblem, keyFor } from '../support/http.ts';
 import { calculator, fixedAdd, makeRepository, temporaryFolder, type TestRepository } from '../support/repository.ts';
 import { missionBody, startSystem, type System } from '../support/system.ts';
@@ -146,6 +146,14 @@ test('a wrong password is said without it, and the operator\'s file stays as it 
   expect(answer.text).toContain('Authentication failed');
   expect(answer.text).not.toContain('wrong-5b1d');
   expect(readFileSync(credentials, 'utf8')).toContain('wrong-5b1d');
+});
+
+test('an origin that redirects is not followed, and where to is said', async () => {
+  bareCopy(source.path, join(outside, 'served'), 'moved.git');
+  const answer = await register({ name: 'moved', url: `${open.url}${movedTo}/moved.git` });
+  expectProblem(answer, 422, 'REPOSITORY_UNREACHABLE', 'url');
+  expect(answer.text).toContain('/moved.git');
+  expect((await register({ name: 'moved', url: `${open.url}/moved.git` })).status).toBe(201);
 });
 
 test('a certificate that nobody vouches for is refused', async () => {
