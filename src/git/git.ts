@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { identityOf } from '../processes.mjs';
 import { limitingPrefix, type GitLimits } from './limits.ts';
-import { withoutStaleLock } from './stale-locks.ts';
+import { withoutObstacles } from './obstacles.ts';
 import { transportSettings, type GitSettings } from './transport.ts';
 
 export interface GitResult {
@@ -120,7 +120,7 @@ export function createGit(home: string, settings: GitSettings): Git {
   }
 
   async function run(args: readonly string[], options: GitOptions = {}): Promise<GitResult> {
-    const result = await withoutStaleLock(() => once(args, options), options.gitDir, home);
+    const result = await withoutObstacles(() => once(args, options), options.gitDir, home);
     if (result.code !== 0 && !(options.okCodes ?? []).includes(result.code)) throw new GitError(args, result);
     return result;
   }

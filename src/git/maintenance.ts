@@ -87,13 +87,14 @@ async function holdsMore(git: Git, gitDir: string, refs: readonly MissionRef[]):
   return await git.text(['rev-list', '--max-count=1', '--stdin', '--not', fromOrigin], { gitDir, input }) !== '';
 }
 
-async function bundle({ git, scratch, keep }: Upkeep, gitDir: string, mission: string, refs: readonly MissionRef[]): Promise<void> {
+async function bundle(upkeep: Upkeep, gitDir: string, mission: string, refs: readonly MissionRef[]): Promise<void> {
+  const { git, scratch } = upkeep;
   await mkdir(scratch, { recursive: true, mode: 0o700 });
   const file = join(scratch, `bundle-${randomUUID()}`);
   try {
     await git.run(['bundle', 'create', '--quiet', file, ...refs.map(({ name }) => name), '--not', fromOrigin], { gitDir });
     await git.run(['bundle', 'verify', '--quiet', file], { gitDir });
-    await keep(mission, file, refs);
+    await upkeep.keep(mission, file, refs);
   } finally {
     await rm(file, { force: true });
   }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createMirrors } from '../../src/git/mirror.ts';
 import { endOrphanedGit } from '../../src/git/orphans.ts';
-import { removeStaleLock } from '../../src/git/stale-locks.ts';
+import { removeStaleLock } from '../../src/git/obstacles.ts';
 import { firstLine, whenGone } from '../support/processes.ts';
 import type { TestRepository } from '../support/repository.ts';
 import { openWorkspace, type Workspace } from '../support/workspace.ts';

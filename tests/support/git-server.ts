@@ -24,6 +24,9 @@ export function bareCopy(from: string, folder: string, name: string): string {
   return path;
 }
 
+/** A path below this one is answered with a redirect to the rest of it. */
+export const movedTo = '/moved-to';
+
 /**
  * Serves the bare repositories of a folder.
  * @param login user and password that every request must bring; without it anybody may come in
@@ -41,6 +44,10 @@ export async function serveGit(root: string, { key, cert }: Certificate, login?:
       return;
     }
     const url = new URL(request.url!, 'https://origin');
+    if (url.pathname.startsWith(movedTo)) {
+      response.writeHead(301, { location: `${url.pathname.slice(movedTo.length)}${url.search}` }).end();
+      return;
+    }
     const backend = spawn('git', ['http-backend'], {
       env: {
         PATH: process.env['PATH'], GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: '1', REQUEST_METHOD: request.method!, PATH_INFO: url.pathname,

@@ -1,23 +1,29 @@
 /**
- * A git that was killed leaves its lock files behind, and every later one refuses. Such a lock is taken away only when
- * nobody can hold it: no git that we or a repository's command started, and that still runs, was there when it was made.
+ * What other gits leave in the way of the next one. One that was killed leaves its lock files, and every later one refuses.
+ * Such a lock is taken away only when nobody can hold it: no git that we or a repository's command started, and that still
+ * runs, was there when it was made.
  */
 import { lstatSync, rmSync } from 'node:fs';
 import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import type { GitResult } from './git.ts';
 
-/** A few locks at most lie in one command's way. */
-const maxLocks = 5;
+/** A few things at most lie in one command's way. */
+const maxRuns = 6;
 
-/** Runs git again after a lock that nobody holds was taken out of its way. */
-export async function withoutStaleLock(run: () => Promise<GitResult>, gitDir: string | undefined, ourHome: string): Promise<GitResult> {
-  for (let removed = 0; ; removed += 1) {
+/** Runs git again after a lock that nobody holds was taken out of its way, or a folder that another git had just removed. */
+export async function withoutObstacles(run: () => Promise<GitResult>, gitDir: string | undefined, ourHome: string): Promise<GitResult> {
+  for (let runs = 1; ; runs += 1) {
     const result = await run();
-    const lock = result.code === 0 || gitDir === undefined ? undefined : lockNamedIn(result.stderr);
-    if (lock === undefined || removed === maxLocks || !(await removeStaleLock(lock, gitDir!, ourHome))) return result;
+    if (result.code === 0 || runs === maxRuns) return result;
+    if (lostItsFolder.test(result.stderr)) continue;
+    const lock = gitDir === undefined ? undefined : lockNamedIn(result.stderr);
+    if (lock === undefined || !(await removeStaleLock(lock, gitDir!, ourHome))) return result;
   }
 }
+
+/** Collecting garbage removes a folder of objects that has become empty, also in the moment before another git writes into it. */
+const lostItsFolder = /unable to create temporary file: No such file or directory/;
 
 const lockNamedIn = (stderr: string): string | undefined =>
   /Unable to create '([^'\n]+\.lock)': File exists/.exec(stderr)?.[1];
