@@ -28,6 +28,8 @@ export interface Worktrees {
   slots: Slots;
 }
 
+export const allInUse = (slots: number): string => `all ${slots} worktrees of the repository on this host are in use`;
+
 export interface PoolOptions {
   /** How many worktrees of one repository there may be. */
   bound: () => Promise<number>;
@@ -69,7 +71,7 @@ export function createWorktrees(
       for (let broken = 0; ; broken += 1) {
         const claimed = await slots.claim(repositoryId, holder, lease, await bound());
         if ('place' in claimed) {
-          throw failure('WORKSPACE_BUSY', `all ${claimed.slots} worktrees of the repository on this host are in use`, true);
+          throw failure('WORKSPACE_BUSY', allInUse(claimed.slots), true);
         }
         if (claimed.previous !== null) await sweep(claimed.previous);
         const path = pathOf(repositoryId, claimed.slot);
