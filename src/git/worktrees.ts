@@ -37,8 +37,6 @@ export interface PoolOptions {
   sweep: (holder: string) => Promise<unknown>;
 }
 
-/** Another process of this data directory may add a worktree to the same mirror; git then gives up on the half-made entry. */
-const addTries = 5;
 /** Slots that can neither be cleaned nor set aside, one after the other, before somebody has to look. */
 const brokenSlots = 3;
 
@@ -49,19 +47,11 @@ export function createWorktrees(
   const pathOf = (repositoryId: string, slot: number): string => join(folder, repositoryId, String(slot));
 
   async function add(repositoryId: string, path: string, commit: string): Promise<void> {
-    const gitDir = mirrors.pathOf(repositoryId);
-    for (let attempt = 1; ; attempt += 1) {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      try {
-        // One at a time: git reads the half-made entries of another `add` and gives up on them. No `worktree prune` before
-        // it either, which would take such an entry away.
-        await mirrors.exclusively(repositoryId, () => git.run(['worktree', 'add', '--quiet', '--force', '--force', '--detach', '--no-checkout', '--', path, commit], { gitDir }));
-        break;
-      } catch (error) {
-        if (attempt === addTries) throw error;
-        await removeFolder(path);
-      }
-    }
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // One at a time: git reads the half-made entries of another `add` and gives up on them. No `worktree prune` before
+    // it either, which would take such an entry away.
+    await mirrors.exclusively(repositoryId, () => git.run(
+      ['worktree', 'add', '--quiet', '--force', '--force', '--detach', '--no-checkout', '--', path, commit], { gitDir: mirrors.pathOf(repositoryId) }));
     await restore(git, path, await git.text(['-C', path, 'rev-parse', '--absolute-git-dir']), commit);
   }
 
