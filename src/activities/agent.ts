@@ -69,7 +69,7 @@ async function runAgent(deps: ActivityDeps, input: RunAgentInput, signal: AbortS
     const run = await processes.run({
       ...confinement, argv, limits: agent.limits,
       // Its own files lie beside the list of agents, or where its argv says.
-      readable: [...confinement.readable, ...worktree.readable, config.configFolder, briefFile, ...argv.filter((argument) => isAbsolute(argument))], writable: [usageFile],
+      readable: [...confinement.readable, config.configFolder, briefFile, ...argv.filter((argument) => isAbsolute(argument))], writable: [usageFile],
       cwd: path, marker: input.mission_id, timeout_seconds: agent.timeout_seconds, network: agent.network, signal,
       env: { ...toolEnvironment(path, agent.network), ...Object.fromEntries(passed), MISSION_BRIEF: briefFile, MISSION_USAGE: usageFile },
     });
