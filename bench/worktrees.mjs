@@ -52,7 +52,7 @@ run('git', '-c', 'user.name=b', '-c', 'user.email=b@localhost', 'commit', '-qm',
 
 const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: servers.url });
 const git = createGit(join(home, 'scratch', 'git-home'));
-const mirrors = createMirrors(git, join(home, 'mirrors'));
+const mirrors = createMirrors(git, join(home, 'mirrors'), config.repoRoots);
 const processes = createProcessRunner(join(home, 'scratch'));
 const worktrees = createWorktrees(git, mirrors, database, join(home, 'worktrees'), 'bench', { bound: async () => 8, sweep: processes.sweep });
 const deps = {

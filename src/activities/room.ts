@@ -3,7 +3,9 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { FailureCode } from '../domain/failure.ts';
 import type { NoRoom } from '../domain/workspaces.ts';
 import { hasCode } from '../engine/failure.ts';
+import { allInUse } from '../git/worktrees.ts';
 import { readWorkspaceSettings } from '../store/workspace-settings.ts';
+import { reserved } from '../store/worktree-slots.ts';
 import type { ActivityDeps } from './deps.ts';
 import { refuseFullDisk } from './disk.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -22,8 +24,8 @@ export const roomActivities = (deps: ActivityDeps) => ({
         await makeRoomOnDisk(deps);
         await refuseFullDisk(deps);
         const settings = await readWorkspaceSettings(deps.config.configFolder);
-        const claimed = await deps.worktrees.slots.claim(input.repository_id, input.holder, 'asked for', settings.slots_per_repository);
-        return 'place' in claimed ? { code: 'WORKSPACE_BUSY', reason: busy(claimed.slots) } : null;
+        const claimed = await deps.worktrees.slots.claim(input.repository_id, input.holder, reserved, settings.slots_per_repository);
+        return 'place' in claimed ? { code: 'WORKSPACE_BUSY', reason: allInUse(claimed.slots) } : null;
       } catch (error) {
         if (!hasCode(error, 'DISK_FULL')) throw error;
         return { code: 'DISK_FULL', reason: error.message };
@@ -31,8 +33,6 @@ export const roomActivities = (deps: ActivityDeps) => ({
     });
   },
 });
-
-export const busy = (slots: number): string => `all ${slots} worktrees of the repository on this host are in use`;
 
 /** The same failure with what the mission needs to ask again. */
 export function withNoRoom(error: unknown, lack: NoRoom): unknown {

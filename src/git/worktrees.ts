@@ -28,6 +28,8 @@ export interface Worktrees {
   slots: Slots;
 }
 
+export const allInUse = (slots: number): string => `all ${slots} worktrees of the repository on this host are in use`;
+
 export interface PoolOptions {
   /** How many worktrees of one repository there may be. */
   bound: () => Promise<number>;
@@ -35,8 +37,6 @@ export interface PoolOptions {
   sweep: (holder: string) => Promise<unknown>;
 }
 
-/** Another process of this data directory may add a worktree to the same mirror; git then gives up on the half-made entry. */
-const addTries = 5;
 /** Slots that can neither be cleaned nor set aside, one after the other, before somebody has to look. */
 const brokenSlots = 3;
 
@@ -47,19 +47,11 @@ export function createWorktrees(
   const pathOf = (repositoryId: string, slot: number): string => join(folder, repositoryId, String(slot));
 
   async function add(repositoryId: string, path: string, commit: string): Promise<void> {
-    const gitDir = mirrors.pathOf(repositoryId);
-    for (let attempt = 1; ; attempt += 1) {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      try {
-        // One at a time: git reads the half-made entries of another `add` and gives up on them. No `worktree prune` before
-        // it either, which would take such an entry away.
-        await mirrors.exclusively(repositoryId, () => git.run(['worktree', 'add', '--quiet', '--force', '--force', '--detach', '--no-checkout', '--', path, commit], { gitDir }));
-        break;
-      } catch (error) {
-        if (attempt === addTries) throw error;
-        await removeFolder(path);
-      }
-    }
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // One at a time: git reads the half-made entries of another `add` and gives up on them. No `worktree prune` before
+    // it either, which would take such an entry away.
+    await mirrors.exclusively(repositoryId, () => git.run(
+      ['worktree', 'add', '--quiet', '--force', '--force', '--detach', '--no-checkout', '--', path, commit], { gitDir: mirrors.pathOf(repositoryId) }));
     await restore(git, path, await git.text(['-C', path, 'rev-parse', '--absolute-git-dir']), commit);
   }
 
@@ -69,7 +61,7 @@ export function createWorktrees(
       for (let broken = 0; ; broken += 1) {
         const claimed = await slots.claim(repositoryId, holder, lease, await bound());
         if ('place' in claimed) {
-          throw failure('WORKSPACE_BUSY', `all ${claimed.slots} worktrees of the repository on this host are in use`, true);
+          throw failure('WORKSPACE_BUSY', allInUse(claimed.slots), true);
         }
         if (claimed.previous !== null) await sweep(claimed.previous);
         const path = pathOf(repositoryId, claimed.slot);

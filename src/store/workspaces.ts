@@ -43,3 +43,21 @@ export interface WorkBundle { mission_id: string; repository_id: string; ref: st
 /** Commits that landed nowhere, newest first. */
 export const listWorkBundles = (query: Query, limit: number): Promise<WorkBundle[]> =>
   query<WorkBundle>('SELECT mission_id, repository_id, ref, commit, sha256, size_bytes, kept_at FROM work_bundles ORDER BY kept_at DESC LIMIT $1', [limit]);
+
+/** Of these missions, those that ended so many hours ago. */
+export async function longOver(query: Query, missionIds: readonly string[], hours: number): Promise<Set<string>> {
+  const rows = await query<{ mission_id: string }>(
+    `SELECT mission_id FROM missions
+      WHERE mission_id = ANY($1) AND status IN ('resolved', 'escalated', 'aborted') AND ended_at < now() - make_interval(secs => $2)`, [missionIds, hours * 3_600]);
+  return new Set(rows.map((row) => row.mission_id));
+}
+
+/** One row for each ref in the bundle. Safe to repeat. */
+export async function keepBundle(
+  query: Query, bundle: Pick<WorkBundle, 'mission_id' | 'repository_id' | 'sha256' | 'size_bytes'>, refs: readonly { name: string; commit: string }[],
+): Promise<void> {
+  await query(
+    `INSERT INTO work_bundles (mission_id, ref, commit, repository_id, sha256, size_bytes)
+     SELECT $1, r.ref, r.commit, $2, $3, $4 FROM unnest($5::text[], $6::text[]) AS r (ref, commit) ON CONFLICT DO NOTHING`,
+    [bundle.mission_id, bundle.repository_id, bundle.sha256, bundle.size_bytes, refs.map(({ name }) => name), refs.map(({ commit }) => commit)]);
+}

@@ -1,11 +1,15 @@
 /** Who holds which worktree of a host. A slot that nobody holds is free; at the bound, whoever asked first gets the next. */
 import type { Database, Query } from './database.ts';
 
-/** Slots of ended missions are free, whoever forgot them; broken ones are nobody's. */
+/** The lease of a slot that is kept for somebody who waited and has not come yet. */
+export const reserved = 'reserved';
+
+/** Slots of ended missions are free, whoever forgot them, and so are those that were kept in vain; broken ones are nobody's. */
 const freeSlots = `
   SELECT w.slot, w.holder FROM worktrees w LEFT JOIN missions m ON m.mission_id = split_part(w.holder, ':', 1)
    WHERE w.host_id = $1 AND w.repository_id = $2 AND w.broken_reason IS NULL
-     AND (w.holder IS NULL OR m.status IN ('resolved', 'escalated', 'aborted'))
+     AND (w.holder IS NULL OR m.status IN ('resolved', 'escalated', 'aborted')
+          OR (w.lease = '${reserved}' AND w.used_at < now() - interval '5 minutes'))
    ORDER BY w.slot`;
 
 /** Whoever waits looks again at least every two minutes. */

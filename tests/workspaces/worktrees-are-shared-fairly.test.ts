@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createMirrors } from '../../src/git/mirror.ts';
 import { createWorktrees } from '../../src/git/worktrees.ts';
+import { reserved } from '../../src/store/worktree-slots.ts';
 import { openWorkspace, type Workspace } from '../support/workspace.ts';
 
 let workspace: Workspace;
@@ -67,6 +68,16 @@ test('a run that was believed dead cannot let go of what its successor holds', a
   expect(await release('MC-a', before)).toBe(false);
   expect(await workspace.worktrees.slots.holds(id, 'MC-a', after)).toBe(true);
   expect(await release('MC-a', after)).toBe(true);
+});
+
+test('a worktree kept for one who does not come is kept for minutes, not for ever', async () => {
+  workspace.limits.slots = 1;
+  expect(await workspace.worktrees.slots.claim(id, 'MC-a', reserved, 1)).toMatchObject({ slot: 1 });
+  expect(await refused('MC-b')).toEqual(busy);
+  await workspace.db.database.query(`UPDATE worktrees SET used_at = now() - interval '6 minutes' WHERE repository_id = $1`, [id]);
+  expect(await refused('MC-b')).toBe('granted');
+  await workspace.db.database.query(`UPDATE worktrees SET used_at = now() - interval '6 minutes' WHERE repository_id = $1`, [id]);
+  expect(await refused('MC-a')).toEqual(busy);
 });
 
 test('what an ended mission left running is ended before its worktree is handed on', async () => {

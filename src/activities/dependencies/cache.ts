@@ -13,6 +13,7 @@ import { removeFolder } from '../../git/remove-folder.ts';
 import { digestOf } from '../../ledger/canonical.ts';
 import { addKept, findKept, forgetKept } from '../../store/dependency-caches.ts';
 import { readWorkspaceSettings } from '../../store/workspace-settings.ts';
+import { confinementFacts } from '../confinement.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { isToolFolder, nothingInstalled } from '../tool-environment.ts';
 import { digestOfFile, pack, unpack } from './archive.ts';
@@ -21,7 +22,7 @@ import { productOf } from './product.ts';
 import type { CommitTree } from './tree.ts';
 import { toolVersions } from './tools.ts';
 
-type CacheDeps = Pick<ActivityDeps, 'config' | 'database' | 'git' | 'mirrors' | 'worktrees' | 'hostId' | 'logger'>;
+type CacheDeps = Pick<ActivityDeps, 'config' | 'database' | 'git' | 'mirrors' | 'worktrees' | 'hostId' | 'logger' | 'processes'>;
 
 /** Raised when what is kept changes its meaning. */
 const format = 1;
@@ -54,6 +55,7 @@ export async function cacheKey(
   const key = digestOf({
     format, repository_id, argv: setup.argv, network: setup.network, platform: process.platform, arch: process.arch,
     tools: await toolVersions(setup.argv, join(config.home, 'scratch', 'git-home')),
+    sandbox: await confinementFacts(deps, [setup]),
     // Mode and blob id: the content as the commit has it.
     reads: scope.kind === 'tree' ? at.tree : scope.files.map((file) => [file, tree.entries.get(file)!]),
   });

@@ -7,7 +7,7 @@ import { withHeartbeat } from '../heartbeat.ts';
 import { makeRoomOnDisk, tidyCaches } from './caches.ts';
 import { environmentsOfAll } from './in-use.ts';
 import { tidyLeftovers } from './leftovers.ts';
-import { tidyRefs } from './refs.ts';
+import { tidyMirrors } from './mirrors.ts';
 import { tidyWorktrees } from './worktrees.ts';
 
 /** So many are named; all are counted. */
@@ -27,7 +27,7 @@ async function tidy(deps: ActivityDeps): Promise<TidyReport> {
   const inUse = await environmentsOfAll();
   const leftovers = await tidyLeftovers(deps, settings, inUse);
   const caches = [...await tidyCaches(deps, settings, inUse), ...await makeRoomOnDisk(deps)];
-  const refs = await tidyRefs(deps, settings);
+  const refs = await tidyMirrors(deps, settings);
   const all = [...worktrees, ...leftovers, ...caches, ...refs.removed];
   const failed = all.filter(({ problem }) => problem !== null);
   const report: TidyReport = {
