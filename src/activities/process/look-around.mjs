@@ -21,7 +21,7 @@ function reaches(at) {
   });
 }
 
-try { writeFileSync('written', 'x'); } catch (error) { wrong.push(`its own folder is not writable: ${error}`); }
+try { writeFileSync('written', 'x'); } catch (error) { wrong.push(`its own folder is not writable: ${String(error)}`); }
 if (!/Max core file size\s+0\s/.test(readFileSync('/proc/self/limits', 'utf8'))) wrong.push('limits are not set');
 if (promise === 'shut in') {
   if (existsSync(secret)) wrong.push(`${secret} is seen`);

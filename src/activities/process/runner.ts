@@ -107,7 +107,7 @@ export function createProcessRunner(scratch: string): ProcessRunner {
     },
     async run(request) {
       request.signal?.throwIfAborted();
-      const means = request.sandbox === undefined ? null : await meansFor(request.sandbox, await ladder());
+      const means = request.sandbox === undefined ? null : meansFor(request.sandbox, await ladder());
       return whenThereIsRoom(request.argv[0]!, () => runWith(request, means), request.signal);
     },
   };
