@@ -6,7 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { AskedLimits, LimitHit } from '../../domain/limits.ts';
-import { notPromised, reaches, type SandboxPolicy, type SandboxUsed } from '../../domain/sandbox.ts';
+import { notPromised, reaches, type SandboxLevel, type SandboxPolicy, type SandboxUsed } from '../../domain/sandbox.ts';
 import { keeperScript } from '../../project.ts';
 import { failure } from '../../engine/failure.ts';
 import { removeFolder } from '../../git/remove-folder.ts';
@@ -60,14 +60,18 @@ export interface ProcessRunner {
   run(request: RunRequest): Promise<RunResult>;
   /** Kills every process that carries the marker; waits until they are gone. */
   sweep(marker: string): Promise<number>;
-  /** What confines commands on this host: tried once, when first asked for. */
-  ladder(): Promise<Ladder>;
+  /**
+   * What confines commands on this host: tried once, when first asked for, and again when that is less than what is wanted:
+   * somebody may have mended it.
+   */
+  ladder(wanted?: SandboxLevel): Promise<Ladder>;
 }
 
 const maxOutputBytes = 10 * 1024 * 1024;
 const graceMs = 2_000;
 /** After the command ended, how long a process that escaped its group may keep our pipe open. */
 const drainMs = 500;
+const tryAgainMs = 30_000;
 
 /** @param scratch a folder of ours in the data directory, for output files and the commands' own HOME and TMPDIR */
 export function createProcessRunner(scratch: string): ProcessRunner {
@@ -75,8 +79,19 @@ export function createProcessRunner(scratch: string): ProcessRunner {
   // Two systems on one host count their missions alike: each finds again only what it started itself.
   const system = createHash('sha256').update(resolve(scratch)).digest('hex').slice(0, 12);
   const own = (marker: string): string => `${marker}@${system}`;
-  let tried: Promise<Ladder> | undefined;
-  const ladder = (): Promise<Ladder> => (tried ??= climb(scratch, runWith));
+  let tried: Promise<{ ladder: Ladder; at: number }> | undefined;
+  const tryAll = (): NonNullable<typeof tried> => {
+    const trying = climb(scratch, runWith).then((found) => ({ ladder: found, at: performance.now() }));
+    trying.catch(() => { tried = undefined; });
+    return trying;
+  };
+  async function ladder(wanted: SandboxLevel = 'plain'): Promise<Ladder> {
+    const last = await (tried ??= tryAll());
+    const enough = reaches(bestOf(last.ladder, { strongest: 'bwrap' }), wanted);
+    if (enough || performance.now() - last.at < tryAgainMs) return last.ladder;
+    tried = tryAll();
+    return (await tried).ladder;
+  }
 
   async function runWith(asked: RunRequest, means: Means | null): Promise<RunResult> {
     const request = { ...asked, marker: own(asked.marker) };
@@ -107,7 +122,7 @@ export function createProcessRunner(scratch: string): ProcessRunner {
     },
     async run(request) {
       request.signal?.throwIfAborted();
-      const means = request.sandbox === undefined ? null : meansFor(request.sandbox, await ladder());
+      const means = request.sandbox === undefined ? null : meansFor(request.sandbox, await ladder(request.sandbox.minimum));
       return whenThereIsRoom(request.argv[0]!, () => runWith(request, means), request.signal);
     },
   };
