@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { AskedLimits, LimitHit } from '../../domain/limits.ts';
@@ -190,8 +190,8 @@ async function supervise(
     // Also rejects for a write that failed a moment ago.
     await finished(output);
     request.signal?.throwIfAborted();
+    await refuseUnstarted(request, report, confined, outputFile);
     const text = Buffer.concat(stdout).toString('utf8');
-    refuseUnstarted(request, report, confined, text);
     const { exit_code, signal, timed_out, duration_ms, cpu_seconds, peak_memory_mib } = report;
     const suspected = confined === null || exit_code === 0 ? null : await suspectedLimit(outputFile, confined.plan.limits);
     return {
@@ -209,7 +209,7 @@ async function supervise(
 }
 
 /** @throws what kept a command from starting */
-function refuseUnstarted({ argv }: RunRequest, report: KeeperReport, confined: Confined | null, said: string): void {
+async function refuseUnstarted({ argv }: RunRequest, report: KeeperReport, confined: Confined | null, outputFile: string): Promise<void> {
   if (report.spawn_error !== undefined) {
     if (isExhausted({ code: report.spawn_error })) throw Object.assign(new Error(`${argv[0]}: ${report.spawn_error}`), { code: report.spawn_error });
     throw failure('TOOL_MISSING', `${argv[0]} cannot be started: ${report.spawn_error}`);
@@ -217,7 +217,11 @@ function refuseUnstarted({ argv }: RunRequest, report: KeeperReport, confined: C
   if (confined === null || report.timed_out) return;
   if (report.start === 'missing') throw failure('TOOL_MISSING', `${argv[0]} cannot be started: not there, or no program${confined.plan.shut_in ? ', in the sandbox' : ''}`);
   // A limit may be too small for the sandbox itself: that is said as the limit.
-  if (report.start === 'failed' && !report.limit) throw failure('SANDBOX_UNAVAILABLE', `the sandbox around ${argv[0]} could not be made: ${said.slice(-500)}`);
+  if (report.start === 'failed' && !report.limit) {
+    // Nothing of the command ran: what was printed is what shuts it in complaining.
+    const said = (await readFile(outputFile, 'utf8')).trim().slice(-500);
+    throw failure('SANDBOX_UNAVAILABLE', `the sandbox around ${argv[0]} could not be made: ${said || 'it said nothing'}`);
+  }
 }
 
 /** The keeper's line on descriptor 3, complete once the pipe ends, which it does when the keeper does. */
