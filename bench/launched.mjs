@@ -1,6 +1,6 @@
 /** The whole system for benches, as `npm start` runs it, in a data directory of its own. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -22,8 +22,13 @@ export async function until(look, everyMs = 10) {
 /** @param environment of the launcher and so of everything it starts, beside our own */
 export async function launchSystem(environment = {}) {
   const home = await mkdtemp(join(tmpdir(), 'mission-control-bench-'));
+  // The shipped configuration, but commands may see `gates` in the data directory, whatever sandbox they are in.
+  const config = join(home, 'bench-config');
+  cpSync(join(dirname(script), '..', '..', 'config'), config, { recursive: true });
+  const policy = readFileSync(join(config, 'policy.yaml'), 'utf8');
+  writeFileSync(join(config, 'policy.yaml'), policy.replace('  writable: []', `  writable: [${JSON.stringify(join(home, 'gates'))}]`));
   const launcher = spawn(process.execPath, [script], {
-    env: { ...process.env, ...environment, MISSION_CONTROL_HOME: home, MISSION_CONTROL_PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, MISSION_CONTROL_CONFIG: config, ...environment, MISSION_CONTROL_HOME: home, MISSION_CONTROL_PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'],
   });
   onAnyEnd(() => { launcher.kill('SIGINT'); });
   const ended = new Promise((resolve) => { launcher.once('close', resolve); });

@@ -17,9 +17,9 @@ const { home, runFile, call } = system;
 /** A repository whose test notes each run and waits for a door. */
 function repository(n) {
   const path = join(home, 'repositories', `r${n}`);
-  const gate = join(home, `gate${n}`);
+  const gate = join(home, 'gates', String(n));
   mkdirSync(path, { recursive: true });
-  mkdirSync(gate);
+  mkdirSync(gate, { recursive: true });
   writeFileSync(join(gate, 'runs'), '');
   writeFileSync(join(path, 'package.json'), '{"type": "module", "scripts": {"test": "node --test"}}');
   writeFileSync(join(path, 'x.test.js'), [

@@ -78,7 +78,7 @@ describe('the ladder', () => {
     const level = shutInLevels.find((one) => lair.missing(one) === '');
     if (level === undefined) return;
     await expect(lair.run(level, ['true'], { writable: [join(lair.home, 'not-there', 'at-all')] }))
-      .rejects.toMatchObject({ type: 'SANDBOX_UNAVAILABLE' });
+      .rejects.toMatchObject({ type: 'SANDBOX_UNAVAILABLE', message: expect.stringMatching(/could not be made: .*not-there/s) as string });
   });
 
   test('every level reaches itself and the weaker ones, and promises no more than the stronger ones', () => {

@@ -46,13 +46,13 @@ export function spawnLauncher(home: string, args: string[] = [], more: Record<st
   };
 }
 
-/** The shipped configuration, but gates and notes of tests lie in the data directory, so their commands may see it. */
+/** The shipped configuration, but commands may see the gates and notes of tests in `gate` and `gates` of the data directory. */
 async function openConfig(home: string): Promise<string> {
   const folder = join(home, 'open-config');
   if (!existsSync(folder)) {
     await mkdir(home, { recursive: true, mode: 0o700 });
     await cp(join(projectRoot, 'config'), folder, { recursive: true });
-    await openToCommands(folder, home);
+    await openToCommands(folder, join(home, 'gate'), join(home, 'gates'));
   }
   return folder;
 }

@@ -2,9 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 
-/** Lets the commands of a configuration write a folder of the test's: gates and notes lie there. All else stays shut. */
-export async function openToCommands(configFolder: string, folder: string): Promise<void> {
+/** Lets the commands of a configuration write folders of the test's: gates and notes lie there. All else stays shut. */
+export async function openToCommands(configFolder: string, ...folders: string[]): Promise<void> {
   const file = join(configFolder, 'policy.yaml');
   const policy = parse(await readFile(file, 'utf8')) as { sandbox?: object };
-  await writeFile(file, stringify({ ...policy, sandbox: { ...policy.sandbox, writable: [folder] } }));
+  await writeFile(file, stringify({ ...policy, sandbox: { ...policy.sandbox, writable: folders } }));
 }

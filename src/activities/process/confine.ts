@@ -40,7 +40,7 @@ export async function confine(
   const rlimits = reaches(level, 'prlimit') ? await rlimitArgv(limits, means) : [];
   const argv = ['/bin/sh', startScript, ...rlimits, '--', ...request.argv];
   const shell = isShutIn(level) ? await shellOf(request, env, folders, hidden) : null;
-  const around = shell === null ? [] : level === 'bwrap' ? bwrapArgv(means.tools.bwrap!, shell) : unshareArgv(means.tools.unshare!, shell);
+  const around = shell === null ? [] : level === 'bwrap' ? bwrapArgv(means.tools.bwrap!, shell) : await unshareArgv(means.tools.unshare!, shell);
   return {
     argv: [...around, ...argv],
     plan: { limits, folders: [request.cwd, folders.home, folders.tmp, folders.slashTmp], groups: means.groups, owner, shut_in: shell !== null },

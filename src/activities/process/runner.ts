@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { AskedLimits, LimitHit } from '../../domain/limits.ts';
-import { notPromised, reaches, type SandboxPolicy, type SandboxUsed } from '../../domain/sandbox.ts';
+import { notPromised, reaches, type SandboxLevel, type SandboxPolicy, type SandboxUsed } from '../../domain/sandbox.ts';
 import { keeperScript } from '../../project.ts';
 import { failure } from '../../engine/failure.ts';
 import { removeFolder } from '../../git/remove-folder.ts';
@@ -60,14 +60,18 @@ export interface ProcessRunner {
   run(request: RunRequest): Promise<RunResult>;
   /** Kills every process that carries the marker; waits until they are gone. */
   sweep(marker: string): Promise<number>;
-  /** What confines commands on this host: tried once, when first asked for. */
-  ladder(): Promise<Ladder>;
+  /**
+   * What confines commands on this host: tried once, when first asked for, and again when that is less than what is wanted:
+   * somebody may have mended it.
+   */
+  ladder(wanted?: SandboxLevel): Promise<Ladder>;
 }
 
 const maxOutputBytes = 10 * 1024 * 1024;
 const graceMs = 2_000;
 /** After the command ended, how long a process that escaped its group may keep our pipe open. */
 const drainMs = 500;
+const tryAgainMs = 30_000;
 
 /** @param scratch a folder of ours in the data directory, for output files and the commands' own HOME and TMPDIR */
 export function createProcessRunner(scratch: string): ProcessRunner {
@@ -75,8 +79,19 @@ export function createProcessRunner(scratch: string): ProcessRunner {
   // Two systems on one host count their missions alike: each finds again only what it started itself.
   const system = createHash('sha256').update(resolve(scratch)).digest('hex').slice(0, 12);
   const own = (marker: string): string => `${marker}@${system}`;
-  let tried: Promise<Ladder> | undefined;
-  const ladder = (): Promise<Ladder> => (tried ??= climb(scratch, runWith));
+  let tried: Promise<{ ladder: Ladder; at: number }> | undefined;
+  const tryAll = (): NonNullable<typeof tried> => {
+    const trying = climb(scratch, runWith).then((found) => ({ ladder: found, at: performance.now() }));
+    trying.catch(() => { tried = undefined; });
+    return trying;
+  };
+  async function ladder(wanted: SandboxLevel = 'plain'): Promise<Ladder> {
+    const last = await (tried ??= tryAll());
+    const enough = reaches(bestOf(last.ladder, { strongest: 'bwrap' }), wanted);
+    if (enough || performance.now() - last.at < tryAgainMs) return last.ladder;
+    tried = tryAll();
+    return (await tried).ladder;
+  }
 
   async function runWith(asked: RunRequest, means: Means | null): Promise<RunResult> {
     const request = { ...asked, marker: own(asked.marker) };
@@ -107,7 +122,7 @@ export function createProcessRunner(scratch: string): ProcessRunner {
     },
     async run(request) {
       request.signal?.throwIfAborted();
-      const means = request.sandbox === undefined ? null : meansFor(request.sandbox, await ladder());
+      const means = request.sandbox === undefined ? null : meansFor(request.sandbox, await ladder(request.sandbox.minimum));
       return whenThereIsRoom(request.argv[0]!, () => runWith(request, means), request.signal);
     },
   };
@@ -175,8 +190,8 @@ async function supervise(
     // Also rejects for a write that failed a moment ago.
     await finished(output);
     request.signal?.throwIfAborted();
+    await refuseUnstarted(request, report, confined, outputFile);
     const text = Buffer.concat(stdout).toString('utf8');
-    refuseUnstarted(request, report, confined, text);
     const { exit_code, signal, timed_out, duration_ms, cpu_seconds, peak_memory_mib } = report;
     const suspected = confined === null || exit_code === 0 ? null : await suspectedLimit(outputFile, confined.plan.limits);
     return {
@@ -194,7 +209,7 @@ async function supervise(
 }
 
 /** @throws what kept a command from starting */
-function refuseUnstarted({ argv }: RunRequest, report: KeeperReport, confined: Confined | null, said: string): void {
+async function refuseUnstarted({ argv }: RunRequest, report: KeeperReport, confined: Confined | null, outputFile: string): Promise<void> {
   if (report.spawn_error !== undefined) {
     if (isExhausted({ code: report.spawn_error })) throw Object.assign(new Error(`${argv[0]}: ${report.spawn_error}`), { code: report.spawn_error });
     throw failure('TOOL_MISSING', `${argv[0]} cannot be started: ${report.spawn_error}`);
@@ -202,7 +217,11 @@ function refuseUnstarted({ argv }: RunRequest, report: KeeperReport, confined: C
   if (confined === null || report.timed_out) return;
   if (report.start === 'missing') throw failure('TOOL_MISSING', `${argv[0]} cannot be started: not there, or no program${confined.plan.shut_in ? ', in the sandbox' : ''}`);
   // A limit may be too small for the sandbox itself: that is said as the limit.
-  if (report.start === 'failed' && !report.limit) throw failure('SANDBOX_UNAVAILABLE', `the sandbox around ${argv[0]} could not be made: ${said.slice(-500)}`);
+  if (report.start === 'failed' && !report.limit) {
+    // Nothing of the command ran: what was printed is what shuts it in complaining.
+    const said = (await readFile(outputFile, 'utf8')).trim().slice(-500);
+    throw failure('SANDBOX_UNAVAILABLE', `the sandbox around ${argv[0]} could not be made: ${said || 'it said nothing'}`);
+  }
 }
 
 /** The keeper's line on descriptor 3, complete once the pipe ends, which it does when the keeper does. */

@@ -40,7 +40,10 @@ export function viewOf(wanted: Wanted): Mount[] {
   const homes = [homedir(), userInfo().homedir];
   const hidden = [...wanted.hidden, ...homes];
   const tools = toolPaths(wanted, hidden).filter((path) => existsSync(path));
-  const read = [...system, ...tools, reporterFolder, startScript, ...wanted.readable].filter((path) => existsSync(path));
+  const named = [...new Set([...system, ...tools, reporterFolder, startScript, ...wanted.readable])].filter((path) => existsSync(path));
+  // What lies in another of them is shown with it, unless something hidden lies between.
+  const read = named.filter((path) => !named.some((other) => other !== path && isInside(path, other)
+    && ![...hidden, '/tmp', '/var/tmp'].some((secret) => isInside(path, secret) && isInside(secret, other))));
   const git = join(wanted.cwd, '.git');
   const mounts: Mount[] = [
     ...besides.flatMap((path): Mount[] => systemFolder(path)),

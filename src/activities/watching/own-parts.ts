@@ -63,7 +63,7 @@ export async function ownPart(part: WatchedOwnPart, deps: ActivityDeps): Promise
 /** The value is the level's place on the ladder: the api compares it with the policy before it takes work. */
 async function sandbox({ config, processes }: ActivityDeps): Promise<Found> {
   const policy = (await readPolicy(config.configFolder)).sandbox;
-  const ladder = await processes.ladder();
+  const ladder = await processes.ladder(policy.minimum);
   const level = bestOf(ladder, policy);
   const said = [`level ${level}`, ...(missingIn(ladder) === '' ? [] : [missingIn(ladder)])].join('; ');
   const value = sandboxLevels.indexOf(level);
