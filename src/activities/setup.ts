@@ -26,7 +26,7 @@ export async function runSetup(
   let duration_ms = 0;
   for (const step of [first, ...next] satisfies SetupStep[]) {
     const run = await deps.processes.run({
-      ...step, argv: inVirtualenv(path, step.argv), sandbox, cwd: path, marker: holder, signal,
+      ...step, limits: step.limits ?? first.limits, argv: inVirtualenv(path, step.argv), sandbox, cwd: path, marker: holder, signal,
       env: { ...toolEnvironment(path, step.network), ...downloads.setup }, readable, writable: downloads.writable ? [downloads.folder] : [],
     });
     duration_ms += run.duration_ms;

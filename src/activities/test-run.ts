@@ -129,7 +129,7 @@ async function runCommand(
 
 /** The command failed and no runner reported: perhaps because it was asked to. A run that was ended says nothing about that. */
 const mayBeOurFault = (test: CommandSpec, { run, report }: CommandRun): boolean =>
-  isAsked(test.report) && report === null && !run.timed_out && run.exit_code !== null && run.exit_code !== 0;
+  isAsked(test.report) && report === null && !run.timed_out && run.limit?.evidence !== 'certain' && run.exit_code !== null && run.exit_code !== 0;
 
 async function store({ artifacts }: ActivityDeps, { at, test }: TestRunRequest, ran: CommandRun): Promise<StoredTestRun> {
   const { run, report, metrics, log, note } = ran;

@@ -3,9 +3,11 @@
  * that prove the second one, which lands.
  */
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
+import { projectRoot } from '../../src/project.ts';
 import { brokenAdd, calculator, fixedAdd, temporaryFolder, type TestRepository } from '../support/repository.ts';
 import { startSystem, type System } from '../support/system.ts';
 
@@ -73,6 +75,8 @@ beforeAll(async () => {
   // Go's standard library is compiled once here, not once a run: 14 s of processor time each.
   vi.stubEnv('GOCACHE', goCache);
   system = await startSystem();
+  const policy = readFileSync(join(projectRoot, 'config', 'policy.yaml'), 'utf8');
+  await system.configure('policy.yaml', policy.replace('writable: []', `writable: [${JSON.stringify(goCache)}]`));
   await system.startWorker();
   // All at once: compilers take their time, and the missions wait for each other no longer than they must.
   for (const [name, language] of Object.entries(languages)) {

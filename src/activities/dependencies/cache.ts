@@ -50,10 +50,13 @@ export async function cacheKey(
   const gitDir = mirrors.pathOf(repository_id);
   const texts = new Map(await Promise.all(readForScope.filter((name) => tree.entries.has(name)).map(async (name) =>
     [name as string, (await git.run(['cat-file', 'blob', `${at.commit}:${name}`], { gitDir })).stdout.toString('utf8')] as const)));
-  const scope = dependencyScope(setup.argv, { paths: tree.paths, text: (name) => texts.get(name) });
+  const first = dependencyScope(setup.argv, { paths: tree.paths, text: (name) => texts.get(name) });
+  // Further steps run scripts, and those may read anything of the tree.
+  const scope: DependencyScope = first.kind === 'lockfiles' && setup.next !== undefined ? { kind: 'tree' } : first;
   if (scope.kind === 'off') return { off: scope.reason };
   const key = digestOf({
     format, repository_id, argv: setup.argv, network: setup.network, platform: process.platform, arch: process.arch,
+    ...(setup.next === undefined ? {} : { next: setup.next.map(({ argv, network, may_fail = false }) => ({ argv, network, may_fail })) }),
     tools: await toolVersions(setup.argv, join(config.home, 'scratch', 'git-home')),
     sandbox: await confinementFacts(deps, [setup]),
     // Mode and blob id: the content as the commit has it.

@@ -31,6 +31,8 @@ export function askingEnvironment(folder: string): Record<string, string> {
     NODE_OPTIONS: options,
     MISSION_CONTROL_ASKING_OPTIONS: options,
     PYTHONPATH: join(askedReporters, 'python'),
+    // Our folder, too, would get a `__pycache__`.
+    PYTHONDONTWRITEBYTECODE: '1',
     // The older form of the document names the file of each test.
     PYTEST_ADDOPTS: `${JSON.stringify(`--junitxml=${join(folder, 'pytest.xml')}`)} -o junit_family=xunit1`,
   };
