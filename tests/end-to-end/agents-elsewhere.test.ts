@@ -49,4 +49,4 @@ test.each([
   } finally {
     agent.kill('SIGKILL');
   }
-});
+}, 240_000);
