@@ -44,6 +44,8 @@ export function createDatabase(url: string, logger: Logger, size = 10): Database
           return await once(pool, work);
         } catch (error) {
           if (attempt >= 5 || !isConflict(error)) throw error;
+          // Apart, so that the same two do not meet again: up to 20, 40, 80, 160 ms.
+          await new Promise((resolve) => { setTimeout(resolve, Math.random() * 10 * 2 ** attempt); });
         }
       }
     },
