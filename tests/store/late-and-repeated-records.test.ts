@@ -133,3 +133,7 @@ test('a mission that nobody asked for can be ended without a workflow; one that 
   await requestExecution(db.database.query, asked);
   expect(await abortUnstarted(db.database.query, asked, 'too late')).toBe(false);
 });
+
+test('a record of a mission that this database does not have is an error, not one that was written before', async () => {
+  await expect(apply(record('mission_20000101_001', 1, { state: { status: 'in_progress' }, events: [] }))).rejects.toThrow('mission_20000101_001 is no mission of this database');
+});
