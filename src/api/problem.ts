@@ -128,7 +128,7 @@ function isDatabaseDown(error: FastifyError & { cause?: unknown }): boolean {
   const codes = [error.code, (error.cause as { code?: string } | undefined)?.code].filter((code) => code !== undefined);
   return codes.some((code) => ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P01', '57P02', '57P03', 'P1001', 'P1017'].includes(code) || code.startsWith('08')) ||
     // Prisma hands the server's SQLSTATE on in its text only.
-    /Code: `(57P0[123]|08\w{3})`|Connection terminated|encountered a connection error|timeout exceeded when trying to connect|Can't reach database server|ECONNREFUSED/.test(error.message);
+    /Code: `(57P0[123]|08\w{3})`|Connection terminated|Query read timeout|encountered a connection error|timeout exceeded when trying to connect|Can't reach database server|ECONNREFUSED/.test(error.message);
 }
 
 /** Its own SQLSTATE, or the one that Prisma hands on in its text only. */
