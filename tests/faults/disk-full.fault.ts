@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => system.stop());
 
 const mounted = new Set<string>();
-afterEach(() => { for (const folder of [...mounted]) unmount(folder); });
+afterEach(() => { for (const folder of mounted) unmount(folder); });
 
 /** A file system of a megabyte in the folder's place, filled to the last byte. Needs root, and a kernel that lets it. */
 function fill(folder: string): boolean {
