@@ -31,7 +31,7 @@ export const problemSchema = z.object({
 const titles: Record<number, string> = {
   400: 'Bad request', 401: 'Not signed in', 403: 'Not allowed', 404: 'Not found', 405: 'Method not allowed', 408: 'Too slow',
   409: 'Conflict', 413: 'Too large', 414: 'Address too long', 415: 'Unsupported media type', 422: 'Cannot be done', 426: 'Upgrade required', 429: 'Too many requests',
-  431: 'Headers too large', 500: 'Internal error', 503: 'Not available',
+  431: 'Headers too large', 500: 'Internal error', 503: 'Not available', 507: 'No space left',
 };
 
 /** One error handler for everything: guards throw, this answers. A 5xx shows an id, never a stack. */
@@ -89,6 +89,10 @@ export function toProblem(error: FastifyError): Problem {
   if (isDatabaseDown(error)) {
     return new Problem(503, 'DATABASE_UNAVAILABLE', 'PostgreSQL does not answer; try again', [], { 'retry-after': '1' });
   }
+  if (isDatabaseBusy(error)) {
+    return new Problem(503, 'DATABASE_BUSY', 'PostgreSQL is too busy for this now; nothing was changed, try again', [], { 'retry-after': '1' });
+  }
+  if (isDiskFull(error)) return new Problem(507, 'DISK_FULL', `no space left${fullAt(error)}; nothing was changed. Free some, then try again`);
   const status = error.statusCode ?? 500;
   if (status === 429) return new Problem(429, 'RATE_LIMITED', error.message);
   if (status >= 400 && status < 500) return new Problem(status, 'INVALID_REQUEST', error.message);
@@ -129,5 +133,23 @@ function isDatabaseDown(error: FastifyError & { cause?: unknown }): boolean {
   const codes = [error.code, (error.cause as { code?: string } | undefined)?.code].filter((code) => code !== undefined);
   return codes.some((code) => ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P01', '57P02', '57P03', 'P1001', 'P1017'].includes(code) || code.startsWith('08')) ||
     // Prisma hands the server's SQLSTATE on in its text only.
-    /Code: `(57P0[123]|08\w{3})`|Connection terminated|encountered a connection error|timeout exceeded when trying to connect|Can't reach database server|ECONNREFUSED/.test(error.message);
+    /Code: `(57P0[123]|08\w{3})`|Connection terminated|Query read timeout|encountered a connection error|timeout exceeded when trying to connect|Can't reach database server|ECONNREFUSED/.test(error.message);
+}
+
+/** Its own SQLSTATE, or the one that Prisma hands on in its text only. */
+const hasState = (error: FastifyError & { cause?: unknown }, states: readonly string[]): boolean =>
+  states.some((state) => error.code === state || (error.cause as { code?: string } | undefined)?.code === state || error.message.includes(`Code: \`${state}\``));
+
+/** Still in conflict after every try (40001, 40P01; Prisma's P2034), or no connection left (53300; P2037). */
+const isDatabaseBusy = (error: FastifyError): boolean =>
+  hasState(error, ['40001', '40P01', '53300', 'P2034', 'P2037']) || /sorry, too many clients already|remaining connection slots are reserved/.test(error.message);
+
+const isDiskFull = (error: FastifyError): boolean =>
+  hasState(error, ['53100', 'ENOSPC', 'EDQUOT']) || error.message.includes('No space left on device');
+
+/** Which store: its folder's name says enough, the whole path is nobody's business. */
+function fullAt(error: FastifyError & { path?: string }): string {
+  if (error.code === '53100') return ' for PostgreSQL';
+  const folder = /(artifacts|mirrors|scratch|worktrees|repositories)/.exec(error.path ?? error.message)?.[1];
+  return folder === undefined ? '' : ` in ${folder}/ of the data directory`;
 }

@@ -38,15 +38,14 @@ export function createArtifacts(folder: string, query: Query): Artifacts {
     if (!(await exists(path))) {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       const temporary = `${path}.${randomUUID()}`;
-      // Synced before the rename: a name never stands for half its bytes, not even after a power cut.
-      const file = await open(temporary, 'wx', 0o600);
       try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
+        await writeSynced(temporary, bytes);
+        await rename(temporary, path);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        // A write that found no space does not say where.
+        throw Object.assign(error as Error, { path });
       }
-      await rename(temporary, path);
     }
     return index({ sha256: digest, size_bytes: bytes.length, media_type: mediaType });
   }
@@ -91,6 +90,17 @@ async function move(source: string, path: string): Promise<void> {
     await sync(temporary);
     await rename(temporary, path);
     await rm(source, { force: true });
+  }
+}
+
+/** Synced before it is renamed: a name never stands for half its bytes, not even after a power cut. */
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

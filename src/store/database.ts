@@ -23,8 +23,14 @@ export interface Database {
 export const connectionTo = (url: string, name: string): pg.Client =>
   new pg.Client({ connectionString: url, types: wireTypes, connectionTimeoutMillis: 2_000, keepAlive: true, application_name: name });
 
-export function createDatabase(url: string, logger: Logger, size = 10): Database {
-  const limits = { max: size, connectionTimeoutMillis: 3_000, idleTimeoutMillis: 30_000 };
+/**
+ * A server that has said nothing for this long is gone without telling: without a limit its connections, and whoever waits
+ * for them, would be lost until the kernel gives up, which takes hours. The longest statement of ours takes seconds.
+ */
+const longestSilenceMs = 120_000;
+
+export function createDatabase(url: string, logger: Logger, size = 10, silenceMs = longestSilenceMs): Database {
+  const limits = { max: size, connectionTimeoutMillis: 3_000, idleTimeoutMillis: 30_000, query_timeout: silenceMs };
   const pool = new pg.Pool({ connectionString: url, types: wireTypes, ...limits });
   // Without a listener, an idle connection that the server drops ends the process.
   pool.on('error', (error) => logger.warn({ event: 'postgres.connection_lost', reason: error.message }));
@@ -44,6 +50,8 @@ export function createDatabase(url: string, logger: Logger, size = 10): Database
           return await once(pool, work);
         } catch (error) {
           if (attempt >= 5 || !isConflict(error)) throw error;
+          // Apart, so that the same two do not meet again: up to 20, 40, 80, 160 ms.
+          await new Promise((resolve) => { setTimeout(resolve, Math.random() * 10 * 2 ** attempt); });
         }
       }
     },
@@ -82,7 +90,9 @@ async function once<T>(pool: pg.Pool, work: (query: Query) => Promise<T>): Promi
   } catch (error) {
     // What ended the connection says more than the statements that then found it unusable.
     const lost = broken;
-    await client.query('ROLLBACK').catch((rollback: Error) => { broken ??= rollback; });
+    // A statement that nobody answered is still under way: nothing can be said behind it.
+    if (isSilence(error)) broken ??= error as Error;
+    else await client.query('ROLLBACK').catch((rollback: Error) => { broken ??= rollback; });
     throw lost ?? error;
   } finally {
     client.off('error', onError);
@@ -92,6 +102,8 @@ async function once<T>(pool: pg.Pool, work: (query: Query) => Promise<T>): Promi
 
 /** SQLSTATE 40001 serialization_failure, 40P01 deadlock_detected. */
 const isConflict = (error: unknown): boolean => ['40001', '40P01'].includes((error as { code?: string }).code ?? '');
+
+const isSilence = (error: unknown): boolean => error instanceof Error && error.message === 'Query read timeout';
 
 /** SQLSTATE 23505. */
 export const isUniqueViolation = (error: unknown): boolean => (error as { code?: string }).code === '23505';

@@ -171,6 +171,7 @@ const jsonColumns = new Set(['waiting_on', 'context', 'remediation_history']);
  * Writes one record: stages, state and events, once.
  * A record that is not newer than the last one changes nothing; a status that may not follow is refused by the WHERE.
  * @returns false when it had been written before
+ * @throws Error for a mission that this database does not have
  */
 export async function applyRecord(query: Query, record: MissionRecord): Promise<boolean> {
   const changes: Record<string, unknown> = {
@@ -192,7 +193,12 @@ export async function applyRecord(query: Query, record: MissionRecord): Promise<
   const updated = await query(
     `UPDATE missions SET ${[...sets, 'record_seq = $2', 'updated_at = clock_timestamp()'].join(', ')}
       WHERE mission_id = $1 AND record_seq < $2 ${guard} RETURNING mission_id`, params);
-  if (updated.length === 0) return false;
+  if (updated.length === 0) {
+    const known = await query('SELECT FROM missions WHERE mission_id = $1', [record.mission_id]);
+    // A worker that came to another system's engine, by a port that changed hands, must not take its missions' records for written.
+    if (known.length === 0) throw new Error(`${record.mission_id} is no mission of this database: is the engine another system's?`);
+    return false;
+  }
   if (record.stages.length > 0) {
     await query(
       `INSERT INTO mission_stages (mission_id, name, attempt, status, started_at, ended_at, duration_ms, reason, evidence)

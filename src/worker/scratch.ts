@@ -35,7 +35,8 @@ async function othersLiveHere(home: string): Promise<boolean> {
   let others = false;
   for (const name of await readdir(folder)) {
     const file = join(folder, name);
-    const entry = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Resident, () => undefined);
+    // Whoever wrote it may have been killed in the middle.
+    const entry = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Resident).catch(() => undefined);
     if (entry !== undefined && entry.worker.pid === process.pid && entry.pids === mine.pids) continue;
     if (entry !== undefined && (entry.pids !== mine.pids || isAlive(entry.worker))) others = true;
     else await rm(file, { force: true });

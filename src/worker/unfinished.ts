@@ -59,7 +59,8 @@ export async function failUnfinished(home: string, temporal: Client, logger: Log
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const name of await readdir(folder)) {
     const file = join(folder, name);
-    const entry = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Unfinished, () => undefined);
+    // Whoever wrote it may have been killed in the middle.
+    const entry = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Unfinished).catch(() => undefined);
     if (entry !== undefined && (entry.pids !== pidNamespace() || isAlive(entry.worker))) continue;
     if (entry !== undefined) {
       const died = ApplicationFailure.retryable(`the worker with pid ${entry.worker.pid} died`, 'WORKER_DIED');

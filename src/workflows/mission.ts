@@ -158,8 +158,10 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
       const stage = begin(name);
       await flush();
       try {
-        const scope = new CancellationScope();
-        running = { scope, interruptible: !uninterruptible.includes(name) };
+        const interruptible = !uninterruptible.includes(name);
+        // Nor does a cancellation in Temporal itself reach what must be brought to its end; it takes effect afterwards.
+        const scope = new CancellationScope({ cancellable: interruptible });
+        running = { scope, interruptible };
         const result = await scope.run(() => withRoom(room, () => body(stage.attempt)));
         end(stage, result);
         return result;

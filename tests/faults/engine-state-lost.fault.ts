@@ -8,7 +8,7 @@ import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import { expectWholeLedger } from '../support/aftermath.ts';
 import { createCrashMission, launchForCrashes, type CrashMission, type CrashSystem } from '../support/crash-mission.ts';
 import { eventually, identities, killHard, missionEnd, restarted, stopLaunched } from '../support/launched.ts';
-import { running } from '../support/processes.ts';
+import { runningIn } from '../support/processes.ts';
 
 let system: CrashSystem;
 beforeAll(async () => { system = await launchForCrashes(); }, 180_000);
@@ -44,7 +44,7 @@ async function expectLost(mission: CrashMission): Promise<void> {
   expect(capa).toMatchObject({ mission_id: mission.mission_id, source: 'escalation' });
   // Its tests are let go, and nothing comes of it.
   mission.open('tests');
-  await eventually(() => running(mission.mission_id).length === 0);
+  await eventually(() => runningIn(system.launched.home, mission.mission_id).length === 0);
   expect(mission.repository.log()).toHaveLength(1);
 }
 

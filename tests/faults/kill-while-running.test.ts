@@ -1,5 +1,5 @@
 /** `kill -9` of any process, or of all of them: the mission ends as if nothing had happened. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { calculator, fixedAdd, makeRepository, type TestRepository } from '../su
 import {
   eventually, identities, killHard, launch, makeGate, missionEnd, restarted, stopLaunched, type Gate, type Launched, type Part,
 } from '../support/launched.ts';
+import { runningIn } from '../support/processes.ts';
 import { missionBody } from '../support/system.ts';
 
 let system: Launched;
@@ -48,16 +49,7 @@ async function endedStageEvents(missionId: string): Promise<number> {
 }
 
 /** Commands of the mission that still run. */
-function processesOf(missionId: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`MISSION_CONTROL_RUN=${missionId}`);
-    } catch {
-      return false;
-    }
-  });
-}
+const processesOf = (missionId: string): number[] => runningIn(system.home, missionId);
 
 test.each<[Part, number]>([
   // What is killed, and how often the tests may have run: a dead worker's run is done again, anybody else's goes on.

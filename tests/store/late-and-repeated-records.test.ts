@@ -95,9 +95,9 @@ test('a stage is updated in place, its next attempt stands beside it', async () 
   expect(await stagesOf(db.database.query, id)).toEqual([ended, again]);
 });
 
-test('a record of a mission that is not there writes nothing', async () => {
+test('a record of a mission that is not there is an error, not one that was written before, and writes nothing', async () => {
   const key = note('ghost');
-  expect(await apply(record('mission_20250110_999', 1, { stages: [stage()], events: [key] }))).toBe(false);
+  await expect(apply(record('mission_20250110_999', 1, { stages: [stage()], events: [key] }))).rejects.toThrow('mission_20250110_999 is no mission of this database');
   expect(await db.database.query('SELECT 1 FROM events WHERE idempotency_key = $1', [key.idempotency_key])).toEqual([]);
 });
 

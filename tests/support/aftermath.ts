@@ -11,7 +11,7 @@ import { createClient } from '../../src/engine/client.ts';
 import { ledgerPaths } from '../../src/home.ts';
 import type { CrashMission, CrashSystem } from './crash-mission.ts';
 import { eventually } from './launched.ts';
-import { running } from './processes.ts';
+import { runningIn } from './processes.ts';
 import { withClient } from './turnstile.ts';
 
 /** @param attempts `one`: every stage ran once; `any`: a killed command is a failed attempt, and others followed it */
@@ -46,7 +46,7 @@ async function expectEveryResultOnce(system: CrashSystem, missionId: string, att
 export async function expectNothingLeft(system: CrashSystem, missionIds: readonly string[]): Promise<void> {
   const { home } = system.launched;
   for (const id of missionIds) {
-    expect([id, `${id}:landing`].flatMap(running), `processes of ${id}`).toEqual([]);
+    expect([id, `${id}:landing`].flatMap((marker) => runningIn(home, marker)), `processes of ${id}`).toEqual([]);
   }
   const left = async () => ({
     holders: await withClient(system.databaseUrl(), async (client) => (await client.query('SELECT holder FROM worktrees WHERE holder IS NOT NULL')).rows),

@@ -1,6 +1,7 @@
 /** What a test can know about processes: which carry a marker, which live, and when something they write is there. */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, watch } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 
 /** Pids whose environment holds `NAME=value`. */
 export const pidsWith = (variable: string): number[] => pidsWhere((entry) => entry === variable);
@@ -17,6 +18,12 @@ function pidsWhere(matches: (entry: string) => boolean): number[] {
 
 /** Everything that a runner of ours, whichever it was, started for the marker and that still runs. */
 export const running = (marker: string): number[] => pidsWhere((entry) => entry.startsWith(`MISSION_CONTROL_RUN=${marker}@`));
+
+/** The same, of one system alone: others on this host count their missions alike. */
+export function runningIn(home: string, marker: string): number[] {
+  const system = createHash('sha256').update(resolve(home, 'scratch')).digest('hex').slice(0, 12);
+  return pidsWith(`MISSION_CONTROL_RUN=${marker}@${system}`);
+}
 
 /** A zombie is dead: it holds nothing but its number. */
 export function isAlive(pid: number): boolean {
