@@ -3,12 +3,13 @@ import type { CollectMetricsInput, RunTestsInput, StressInput, StressResult, Tes
 import type { StressThreshold } from '../domain/commands.ts';
 import { meets } from '../domain/metric.ts';
 import type { StageOutcome } from '../domain/stages.ts';
-import { judgeTests, type TestVerdict } from '../domain/test-report.ts';
+import type { TestVerdict } from '../domain/test-report.ts';
 import { evidence } from '../store/artifacts.ts';
 import { lastSample } from '../store/metrics.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { loadRun, runTestsOnce, sharedRunKey, type StoredTestRun } from './test-run.ts';
+import { judgedRun } from './judged-run.ts';
+import { loadRun, runTestsOnce, sharedRunKey, type StoredTestRun, type TestRunRequest } from './test-run.ts';
 
 export const checkActivities = (deps: ActivityDeps) => ({
   /**
@@ -18,12 +19,12 @@ export const checkActivities = (deps: ActivityDeps) => ({
   async runTests(input: RunTestsInput): Promise<TestsResult> {
     return withHeartbeat(async (signal) => {
       const common = { repository_id: input.repository_id, holder: input.mission_id, setup: input.setup, test: input.test };
-      const base = await runTestsOnce(deps,
-        { ...common, at: input.base, setup_counts: false, key: await sharedRunKey(deps, input.base.tree, input.setup, input.test) }, signal);
-      const candidate = await runTestsOnce(deps,
-        { ...common, at: input.candidate, setup_counts: true, key: `${input.mission_id}:run_tests:${input.attempt}` }, signal);
-      const run = await loadRun(deps, candidate);
-      const verdict = judgeTests(input.must_pass_tests, await loadRun(deps, base), run);
+      const baseRequest = { ...common, at: input.base, setup_counts: false, key: await sharedRunKey(deps, input.base.tree, input.setup, input.test) };
+      const base = await runTestsOnce(deps, baseRequest, signal);
+      const again = async (request: TestRunRequest) => loadRun(deps, await runTestsOnce(deps, { ...request, key: `${request.key}:rerun:1` }, signal));
+      const { verdict, stored: candidate, run } = await judgedRun(deps,
+        { ...common, at: input.candidate, setup_counts: true, key: `${input.mission_id}:run_tests:${input.attempt}` },
+        { base: await loadRun(deps, base), baseAgain: () => again(baseRequest), required: input.must_pass_tests, reruns: input.reruns ?? 0 }, signal);
       const record = await deps.artifacts.putJson({ ...verdict, must_pass_tests: input.must_pass_tests, base: base.tree, candidate: candidate.tree });
       const { passed, failed, skipped } = verdict.counts;
       const line = (run.report?.cases.length ?? 0) === 0
@@ -36,7 +37,7 @@ export const checkActivities = (deps: ActivityDeps) => ({
           ...candidate.evidence, ...labelled(base),
           evidence('test_verdict', record, `${verdict.passed ? 'proved' : 'not proved'}: ${line}`),
         ],
-        vanished: verdict.vanished, metrics: candidate.metrics,
+        vanished: verdict.vanished, flaky: verdict.flaky, metrics: candidate.metrics,
       };
     });
   },
@@ -94,10 +95,11 @@ export const checkActivities = (deps: ActivityDeps) => ({
   },
 });
 
-function noted(line: string, { tolerated, vanished, appeared }: TestVerdict): string {
+function noted(line: string, { tolerated, vanished, appeared, flaky }: TestVerdict): string {
   const named = (tests: readonly string[]): string => tests.slice(0, 10).join(', ');
   return [
     line,
+    ...(flaky.length > 0 ? [`flaky, failed in another run of the same tree: ${named(flaky)}`] : []),
     ...(tolerated.length > 0 ? [`failing on the base too: ${named(tolerated)}`] : []),
     // New names matter where old ones are gone: a test that was renamed is both.
     ...(vanished.length > 0 ? [`vanished: ${named(vanished)}`, ...(appeared.length > 0 ? [`new: ${named(appeared)}`] : [])] : []),

@@ -72,10 +72,14 @@ export interface RunTestsInput extends Work {
   setup: CommandSpec | null;
   test: CommandSpec;
   must_pass_tests: string[];
+  /** How often a failing run is repeated, to tell a flaky test from a broken one. Absent: never. */
+  reruns?: number;
 }
 
 export interface TestsResult extends StageOutcome {
   vanished: string[];
+  /** Absent in older histories. */
+  flaky?: string[];
   metrics: Record<string, number>;
 }
 

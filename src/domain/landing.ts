@@ -24,6 +24,8 @@ export interface LandingRequest {
   must_pass_tests: string[];
   setup_command: CommandSpec | null;
   test_command: CommandSpec;
+  /** How often failing tests of a merged tree are run again. Absent: never. */
+  reruns?: number;
   /** Run on a merged tree too where policy says so; absent from what was asked before there was such a rule. */
   stress?: { command: CommandSpec; thresholds: StressThreshold[] } | null;
   /** RFC 3339; commits carry it, so a repeat builds the same commit. */
@@ -50,7 +52,7 @@ export type LandingResult =
   | { kind: 'conflict'; request_id: string; paths: string[]; neighbours?: LandedNeighbour[] }
   | { kind: 'tests_failed'; request_id: string; reasons: string[]; evidence: EvidenceRef[]; neighbours?: LandedNeighbour[] }
   /** The merged tree is not what was approved, and the approval does not carry over; it passed the tests. */
-  | { kind: 'approval_void'; request_id: string; tree: string; commit?: string; patch_id?: string; tested?: boolean; evidence?: EvidenceRef[] }
+  | { kind: 'approval_void'; request_id: string; tree: string; commit?: string; patch_id?: string; tested?: boolean; flaky?: string[]; evidence?: EvidenceRef[] }
   | { kind: 'blocked'; request_id: string; reason: string; host_away?: boolean }
   | { kind: 'base_moved'; request_id: string; tries: number; moves?: TipMove[] }
   | { kind: 'violation'; request_id: string; reason: string };

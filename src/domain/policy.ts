@@ -19,6 +19,11 @@ export interface Policy {
   };
   protected_paths: string[];
   scan: { block_at: ScanLevel };
+  /** Absent from what was frozen before there was such a rule. */
+  tests?: {
+    /** How often a run with failing tests is repeated; what passes then is flaky, and a person must agree. */
+    reruns: number;
+  };
   landing: {
     carry_approval: boolean;
     /** Whether a merged tree that needs tests is stressed too. */
@@ -39,6 +44,7 @@ export interface ApprovalFacts {
   requested: boolean;
   touched_protected_paths: string[];
   vanished_tests: string[];
+  flaky_tests: string[];
 }
 
 export interface ApprovalRuling {
@@ -58,6 +64,7 @@ export function ruleOnApproval(policy: Policy, facts: ApprovalFacts): ApprovalRu
   if (policy.approvals.on_vanished_tests && facts.vanished_tests.length > 0) {
     rules.push(`tests vanished: ${facts.vanished_tests.join(', ')}`);
   }
+  if (facts.flaky_tests.length > 0) rules.push(`flaky tests, seen to fail and to pass on the same tree: ${facts.flaky_tests.join(', ')}`);
   return rules.length === 0
     ? { required: 0, rules: ['no approval rule applies'] }
     : { required: Math.max(1, policy.approvals.required), rules };

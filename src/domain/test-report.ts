@@ -43,6 +43,8 @@ export interface TestVerdict {
   vanished: string[];
   /** Passed now and not there on the base: beside the vanished ones, what they may be called now. */
   appeared: string[];
+  /** Failed in one run of this very tree and passed in another: a person must agree. */
+  flaky: string[];
   counts: { passed: number; failed: number; skipped: number };
 }
 
@@ -91,7 +93,7 @@ function tally(report: TestReport): Map<string, Tally> {
  */
 export function judgeTests(required: readonly string[], base: TestRun | null, candidate: TestRun): TestVerdict {
   const verdict: TestVerdict = {
-    passed: false, reasons: [], tolerated: [], vanished: [], appeared: [], counts: { passed: 0, failed: 0, skipped: 0 },
+    passed: false, reasons: [], tolerated: [], vanished: [], appeared: [], flaky: [], counts: { passed: 0, failed: 0, skipped: 0 },
   };
   if (candidate.setup_failure !== undefined) {
     verdict.reasons.push(`setup failed: ${candidate.setup_failure}`);

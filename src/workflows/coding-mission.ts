@@ -116,7 +116,7 @@ async function approve(
   const { context } = proven;
   const ruling = ruleOnApproval(context.policy, {
     severity: pack.severity, requested: pack.trust_requirements.requires_governance_approval,
-    touched_protected_paths: proven.touched_protected_paths, vanished_tests: proven.vanished,
+    touched_protected_paths: proven.touched_protected_paths, vanished_tests: proven.vanished, flaky_tests: proven.flaky,
   });
   let result: Ruling = { kind: 'approved' };
   await mission.stage('governance_approval', async (attempt) => {
@@ -184,7 +184,7 @@ async function mergeProven(
   mission.note('merge.refused', { reason: reason.replace('merge_changes: ', '') });
   if (ended.kind === 'approval_void' && ended.patch_id !== undefined && patched('approval-is-asked-again')) {
     if (ended.tested === true) mission.note('tests.passed', { tree: ended.tree, commit: ended.commit });
-    return { kind: 'approve_again', proven: { ...proven, approved_tree: ended.tree, approved_patch_id: ended.patch_id } };
+    return { kind: 'approve_again', proven: { ...proven, approved_tree: ended.tree, approved_patch_id: ended.patch_id, flaky: [...new Set([...proven.flaky, ...ended.flaky ?? []])] } };
   }
   if ((ended.kind === 'conflict' || ended.kind === 'tests_failed') && patched('conflicts-come-back')) return { kind: 'sent_back', reason, rebase: true };
   return { kind: 'refused', source: ended.kind === 'violation' ? 'landing_violation' : 'escalation', reason };

@@ -60,9 +60,11 @@ async function tryToLand(request: LandingRequest, interruptible: (test: () => Pr
     if (tested?.passed === false) {
       return { kind: 'tests_failed', request_id, reasons: tested.reasons, evidence: tested.evidence, neighbours: tested.neighbours ?? [] };
     }
+    const flaky = tested?.flaky ?? [];
     const carried = request.kind === 'land' && tree !== request.approved_tree;
-    if (carried && !(request.carry_approval && samePatch)) {
-      return { kind: 'approval_void', request_id, tree, commit, patch_id, tested: needsTest, evidence: tested?.evidence ?? [] };
+    // A test that is flaky on the merged tree is somebody's to judge, too.
+    if (carried && !(request.carry_approval && samePatch && flaky.length === 0)) {
+      return { kind: 'approval_void', request_id, tree, commit, patch_id, tested: needsTest, flaky, evidence: tested?.evidence ?? [] };
     }
 
     const landed = await host.land({ request, commit, tree, tip: tip.commit, parents, same_patch: samePatch });

@@ -61,6 +61,7 @@ export const landingBase = (pack: CodingPackage, context: FrozenContext) => ({
   target_branch: pack.workspace.target_branch, carry_approval: context.policy.landing.carry_approval,
   must_pass_tests: pack.acceptance_criteria.must_pass_tests, setup_command: context.settings.commands.setup ?? null,
   test_command: context.settings.commands.test!, commit_time: pack.created_at,
+  reruns: context.policy.tests?.reruns ?? 0,
   stress: context.policy.landing.stress_merged_tree === true && context.settings.commands.stress !== undefined
     ? { command: context.settings.commands.stress, thresholds: context.settings.stress_thresholds } : null,
 });

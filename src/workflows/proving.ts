@@ -24,6 +24,7 @@ export interface Proven {
   approved_patch_id: string;
   touched_protected_paths: string[];
   vanished: string[];
+  flaky: string[];
 }
 
 export interface Proving {
@@ -179,7 +180,7 @@ async function prove(
   const test = commands.test;
   const tests: TestsResult = await mission.stage('run_tests', async (attempt) => test === undefined
     ? noTestCommand()
-    : onHost(host.queue()).runTests({ ...work(attempt), candidate, setup, test, must_pass_tests: pack.acceptance_criteria.must_pass_tests }));
+    : onHost(host.queue()).runTests({ ...work(attempt), candidate, setup, test, must_pass_tests: pack.acceptance_criteria.must_pass_tests, reruns: context.policy.tests?.reruns ?? 0 }));
   if (tests.outcome === 'failed') return `run_tests: ${tests.reason}`;
   mission.note('tests.passed', { tree: candidate.tree, commit: candidate.commit });
 
@@ -204,7 +205,7 @@ async function prove(
   if (metrics.outcome === 'failed') return `collect_metrics: ${metrics.reason}`;
   return {
     context, candidate, approved_tree: candidate.tree, approved_patch_id: candidate.patch_id,
-    touched_protected_paths: candidate.touched_protected_paths, vanished: tests.vanished,
+    touched_protected_paths: candidate.touched_protected_paths, vanished: tests.vanished, flaky: tests.flaky ?? [],
   };
 }
 

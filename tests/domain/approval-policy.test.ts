@@ -11,7 +11,7 @@ const policy: Policy = {
   healing: { medium: 'approval' },
   sandbox: { minimum: 'plain', strongest: 'bwrap', maximum: {}, readable: [], writable: [] },
 };
-const harmless: ApprovalFacts = { severity: 'low', requested: false, touched_protected_paths: [], vanished_tests: [] };
+const harmless: ApprovalFacts = { severity: 'low', requested: false, touched_protected_paths: [], vanished_tests: [], flaky_tests: [] };
 
 test('what no rule asks about needs nobody, and says so', () => {
   expect(ruleOnApproval(policy, harmless)).toEqual({ required: 0, rules: ['no approval rule applies'] });
@@ -23,19 +23,20 @@ test.each([
   [{ severity: 'high' }, 'severity is high'],
   [{ touched_protected_paths: ['ci.yml', 'keys'] }, 'protected paths changed: ci.yml, keys'],
   [{ vanished_tests: ['a › adds'] }, 'tests vanished: a › adds'],
+  [{ flaky_tests: ['a › slow'] }, 'flaky tests, seen to fail and to pass on the same tree: a › slow'],
 ] as const)('%j needs as many people as the policy says, and names the rule', (facts, rule) => {
   expect(ruleOnApproval(policy, { ...harmless, ...facts } as ApprovalFacts)).toEqual({ required: 2, rules: [rule] });
 });
 
 test('every rule that applies is named', () => {
-  const facts: ApprovalFacts = { severity: 'critical', requested: true, touched_protected_paths: ['ci.yml'], vanished_tests: ['adds'] };
-  expect(ruleOnApproval(policy, facts).rules).toHaveLength(4);
+  const facts: ApprovalFacts = { severity: 'critical', requested: true, touched_protected_paths: ['ci.yml'], vanished_tests: ['adds'], flaky_tests: ['slow'] };
+  expect(ruleOnApproval(policy, facts).rules).toHaveLength(5);
 });
 
 test('a rule that is off asks for nothing', () => {
   const off: Policy = { ...policy, approvals: { ...policy.approvals, severities: [], on_protected_paths: false, on_vanished_tests: false } };
   for (const severity of severities) {
-    expect(ruleOnApproval(off, { severity, requested: false, touched_protected_paths: ['ci.yml'], vanished_tests: ['adds'] }).required).toBe(0);
+    expect(ruleOnApproval(off, { severity, requested: false, touched_protected_paths: ['ci.yml'], vanished_tests: ['adds'], flaky_tests: [] }).required).toBe(0);
   }
 });
 

@@ -2,10 +2,11 @@
 import type { CommitRef } from '../../domain/coding.ts';
 import type { LandedNeighbour, LandingRequest } from '../../domain/landing.ts';
 import type { EvidenceRef } from '../../domain/stages.ts';
-import { judgeTests, testId, type TestRun } from '../../domain/test-report.ts';
+import { testId, type TestRun } from '../../domain/test-report.ts';
 import { keep } from '../../store/effects.ts';
 import { judgeStress } from '../checks.ts';
 import type { ActivityDeps } from '../deps.ts';
+import { judgedRun } from '../judged-run.ts';
 import { loadRun, runTestsOnce, sharedRunKey, type StoredTestRun } from '../test-run.ts';
 import { landedSince } from './neighbours.ts';
 
@@ -13,6 +14,8 @@ export interface MergedTest {
   passed: boolean;
   reasons: string[];
   evidence: EvidenceRef[];
+  /** Tests that failed in one run of the merged tree and passed in another. */
+  flaky?: string[];
   /** When it failed: what landed since the candidate's base. Its own tests passed there, so one of these is the other half. */
   neighbours?: LandedNeighbour[];
 }
@@ -28,21 +31,24 @@ export async function testMerged(
     return { run: await loadRun(deps, stored), stored };
   };
   try {
-    const base = await runAt(tip, await sharedRunKey(deps, tip.tree, setup, test));
-    const merged = await runAt(commit, `${request.request_id}:${commit.tree}`);
-    let before = base.run;
+    const tipKey = await sharedRunKey(deps, tip.tree, setup, test);
+    let before = (await runAt(tip, tipKey)).run;
     if (request.kind === 'revert') {
       const parent = await deps.mirrors.resolve(request.repository_id, `${request.head}^1`);
-      before = withoutGained(base.run, (await runAt(parent, await sharedRunKey(deps, parent.tree, setup, test))).run);
+      before = withoutGained(before, (await runAt(parent, await sharedRunKey(deps, parent.tree, setup, test))).run);
     }
-    const verdict = judgeTests(request.kind === 'land' ? request.must_pass_tests : [], before, merged.run);
+    const merged = await judgedRun(deps, { ...common, at: commit, setup_counts: true, key: `${request.request_id}:${commit.tree}` }, {
+      base: before, baseAgain: async () => (await runAt(tip, `${tipKey}:rerun:1`)).run,
+      required: request.kind === 'land' ? request.must_pass_tests : [], reruns: request.reruns ?? 0,
+    }, signal);
+    const { verdict } = merged;
     const stressed = verdict.passed ? await stress(deps, request, commit, tip, signal) : { reasons: [], evidence: [] };
     const reasons = [...verdict.reasons, ...stressed.reasons];
     const evidence = [...merged.stored.evidence, ...stressed.evidence];
     if (verdict.passed && reasons.length === 0) {
       // The next to land meets this tree as its tip, and is compared with this run.
       await keep(deps.database.query, await sharedRunKey(deps, commit.tree, setup, test), merged.stored);
-      return { passed: true, reasons, evidence };
+      return { passed: true, reasons, evidence, flaky: verdict.flaky };
     }
     const neighbours = request.kind === 'land' ? await landedSince(deps, request, request.base, tip.commit) : [];
     return { passed: false, reasons, evidence, neighbours };

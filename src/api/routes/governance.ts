@@ -46,6 +46,7 @@ export const governanceRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async 
         severity: z.enum(severities), requires_governance_approval: z.boolean().default(true),
         paths: z.array(text(4_000)).max(5_000).default([]),
         vanished_tests: z.array(text(10_000)).max(200).default([]),
+        flaky_tests: z.array(text(10_000)).max(200).default([]),
       }),
       response: answers(200, z.object({
         policy_digest: z.string(), required_approvals: z.number().int(), automatic: z.boolean(), rules: z.array(z.string()),
@@ -58,7 +59,7 @@ export const governanceRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async 
     const touched = request.body.paths.filter((path) => isProtected(path));
     const { required, rules } = ruleOnApproval(policy, {
       severity: request.body.severity, requested: request.body.requires_governance_approval,
-      touched_protected_paths: touched, vanished_tests: request.body.vanished_tests,
+      touched_protected_paths: touched, vanished_tests: request.body.vanished_tests, flaky_tests: request.body.flaky_tests,
     });
     return { policy_digest: digestOf(policy), required_approvals: required, automatic: required === 0, rules, protected_paths: touched };
   });

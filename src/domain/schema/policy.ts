@@ -17,6 +17,8 @@ export const policySchema = z.strictObject({
   }),
   protected_paths: z.array(z.string().min(1)),
   scan: z.strictObject({ block_at: z.enum(scanLevels) }),
+  // Left out, a failing run is a failing run.
+  tests: z.strictObject({ reruns: z.number().int().min(0).max(10) }).default({ reruns: 0 }),
   landing: z.strictObject({ carry_approval: z.boolean(), stress_merged_tree: z.boolean().optional() }),
   observation: z.strictObject({ allow_unobserved: z.boolean() }),
   // Left out, a person is asked: what the policy does not say it does not allow.
