@@ -34,6 +34,9 @@ export const sandboxProbe = join(processScripts, 'look-around.mjs');
 /** What tests' own runners are given to load. */
 export const reporterFolder = join(projectRoot, 'src', 'activities', 'reports');
 export const nodeTestReporter = join(projectRoot, 'src', 'activities', 'reports', 'node-test-reporter.mjs');
+/** Started inside of a command's sandbox, with the libraries beside it. */
+export const httpLoad = join(projectRoot, 'src', 'activities', 'stress', 'http-load.mjs');
+export const libraries = join(projectRoot, 'node_modules');
 /** What runners load to report to us: `node-runners.cjs`, `mocha-reporter.cjs`, `python/sitecustomize.py`. */
 export const askedReporters = join(projectRoot, 'src', 'activities', 'reports', 'asked');
 export const sqliteCheck = join(projectRoot, 'src', 'activities', 'watching', 'sqlite-check.mjs');

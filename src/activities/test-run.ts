@@ -1,7 +1,7 @@
 /** One run of a test command on one tree, with everything kept that makes it evidence. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CommitRef } from '../domain/coding.ts';
 import type { CommandSpec } from '../domain/commands.ts';
 import type { LimitHit } from '../domain/limits.ts';
@@ -10,7 +10,7 @@ import type { TestReport, TestRun } from '../domain/test-report.ts';
 import { hasCode } from '../engine/failure.ts';
 import { removeFolder } from '../git/remove-folder.ts';
 import { digestOf } from '../ledger/canonical.ts';
-import { askedReporters } from '../project.ts';
+import { askedReporters, httpLoad, libraries } from '../project.ts';
 import { evidence, type StoredArtifact } from '../store/artifacts.ts';
 import { once } from '../store/effects.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -110,8 +110,8 @@ async function runCommand(
   try {
     const { sandbox, readable } = await confinementOf(deps, repository_id);
     const run = await processes.run({
-      ...test, argv: inVirtualenv(path, test.argv), sandbox, cwd: path, marker: holder, signal,
-      readable: [...readable, askedReporters], writable: [reports],
+      ...test, argv: underLoad(test, inVirtualenv(path, test.argv)), sandbox, cwd: path, marker: holder, signal,
+      readable: [...readable, askedReporters, ...(test.http_load === undefined ? [] : [dirname(httpLoad), libraries])], writable: [reports],
       env: { ...toolEnvironment(path, test.network), ...(asks ? askingEnvironment(reports) : {}) },
     });
     // Of an output that was cut off, the rest of the report is missing, and nothing says which tests were in it.
@@ -126,6 +126,10 @@ async function runCommand(
     await removeFolder(reports);
   }
 }
+
+/** A service is started by whoever loads it. */
+const underLoad = ({ http_load: load }: CommandSpec, argv: string[]): string[] =>
+  (load === undefined ? argv : [process.execPath, httpLoad, JSON.stringify(load), ...argv]);
 
 /** The command failed and no runner reported: perhaps because it was asked to. A run that was ended says nothing about that. */
 const mayBeOurFault = (test: CommandSpec, { run, report }: CommandRun): boolean =>

@@ -26,8 +26,21 @@ export interface CommandSpec {
   network: boolean;
   report?: ReportSource | undefined;
   limits?: AskedLimits | undefined;
+  /** Of a stress command only. */
+  http_load?: HttpLoad | undefined;
   /** Further steps of a setup, one after the other. */
   next?: SetupStep[] | undefined;
+}
+
+/** Load on a service: the command is the service, it listens on 127.0.0.1 at the port in its variable PORT. */
+export interface HttpLoad {
+  /** What is asked for: a path with its query. */
+  path: string;
+  connections: number;
+  duration_seconds: number;
+  /** Loaded this long beforehand, unmeasured. */
+  warm_up_seconds: number;
+  ready_timeout_seconds: number;
 }
 
 export interface SetupStep {

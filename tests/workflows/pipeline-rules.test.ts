@@ -168,3 +168,29 @@ test('what was asked for and not started is started by the reconciler', async ()
   await system.temporal.schedule.getHandle('reconcile-missions').trigger();
   expect(await system.whenEnded(mission.mission_id)).toMatchObject({ status: 'resolved' });
 });
+
+test('HTTP load on a service of the worktree: a slower candidate is stopped, one that does not answer too, a good one lands', async () => {
+  const service = (body: string): string => [
+    "import { createServer } from 'node:http';",
+    `createServer((request, response) => { ${body} }).listen(Number(process.env.PORT), process.env.HOST);`, '',
+  ].join('\n');
+  const repository = system.repository({
+    ...calculator, 'server.js': service("response.end('ok');"),
+    '.mission-control.yaml': [
+      'commands: {stress: {argv: [node, server.js], timeout_seconds: 120, http_load: {connections: 2, duration_seconds: 1, warm_up_seconds: 0, ready_timeout_seconds: 20}}}',
+      // Whatever the machine does besides: the slow one waits a fifth of a second for every answer.
+      'stress_thresholds: [{metric: http_latency_p50_ms, max: 150}, {metric: http_non_2xx, max: 0}, {metric: http_errors, max: 0}]', '',
+    ].join('\n'),
+  });
+  const diffs = ["setTimeout(() => response.end('ok'), 200);", 'process.exit(7);', "response.statusCode = 200; response.end('better');"]
+    .map((body) => repository.diff({ ...fixedAdd, 'server.js': service(body) }));
+  const mission = await system.whenEnded((await system.send(repository, diffs)).mission_id);
+  expect(mission).toMatchObject({ status: 'resolved', outcome: 'landed' });
+  const [slow, dead] = mission.remediation_history.map((entry) => entry.result);
+  expect(slow).toMatch(/stress_tests: http_latency_p50_ms is \d+(\.\d+)?, more than 150/);
+  expect(dead).toContain('stress_tests: the stress command ended with exit code 1');
+  expect(repository.git('show', 'main:server.js')).toContain('better');
+  const stress = await json(system.stage(mission, 'stress_tests').evidence.find((item) => item.kind === 'stress')!.sha256) as { base: Record<string, number>; candidate: Record<string, number> };
+  expect(stress.base['http_requests']).toBeGreaterThan(0);
+  expect(stress.candidate).toMatchObject({ http_errors: 0, http_non_2xx: 0 });
+}, 180_000);

@@ -25,6 +25,16 @@ const setupSchema = commandSchema.extend({
   next: z.array(commandSchema.omit({ report: true }).extend({ may_fail: z.boolean().optional() })).max(20).optional(),
 });
 
+const stressSchema = commandSchema.extend({
+  http_load: z.strictObject({
+    path: text(4_000).refine((path) => path.startsWith('/'), 'begins with /').default('/'),
+    connections: z.number().int().min(1).max(1_000).default(10),
+    duration_seconds: z.number().positive().max(3_600).default(10),
+    warm_up_seconds: z.number().min(0).max(600).default(1),
+    ready_timeout_seconds: z.number().positive().max(600).default(30),
+  }).optional(),
+});
+
 const stressThresholdSchema = z.strictObject({
   metric: text(200),
   max: z.number().optional(),
@@ -38,7 +48,7 @@ export const repositorySettingsSchema = z.strictObject({
   commands: z.strictObject({
     setup: setupSchema.optional(),
     test: commandSchema.optional(),
-    stress: commandSchema.optional(),
+    stress: stressSchema.optional(),
   }).default({}),
   stress_thresholds: z.array(stressThresholdSchema).max(200).default([]),
   protected_paths: z.array(glob).max(200).default([]),
