@@ -16,16 +16,16 @@ const load = JSON.parse(/** @type {string} */ (loadText));
 const port = await freePort();
 // What the service prints is for people: standard output is the report's.
 const service = spawn(/** @type {string} */ (command), args, { env: { ...process.env, PORT: String(port), HOST: '127.0.0.1' }, stdio: ['ignore', 2, 2] });
-/** @type {string | null} */
-let ended = null;
-service.on('error', (error) => { ended = `cannot be started: ${error.message}`; });
-service.on('exit', (code, signal) => { ended = `ended with ${code === null ? signal : `exit code ${code}`}`; });
+/** @type {{ how: string | null }} */
+const end = { how: null };
+service.on('error', (error) => { end.how = `cannot be started: ${error.message}`; });
+service.on('exit', (code, signal) => { end.how = `ended with ${code === null ? signal : `exit code ${code}`}`; });
 
 const url = `http://127.0.0.1:${port}${load.path}`;
 await ready();
 if (load.warm_up_seconds > 0) await fire(load.warm_up_seconds);
 const result = await fire(load.duration_seconds);
-if (ended !== null) fail(`the service ${ended} under load`);
+if (end.how !== null) fail(`the service ${end.how} under load`);
 const { latency, requests } = result;
 console.log(JSON.stringify({
   metrics: {
@@ -46,7 +46,7 @@ function fire(seconds) {
 async function ready() {
   const until = Date.now() + load.ready_timeout_seconds * 1_000;
   for (;;) {
-    if (ended !== null) fail(`the service ${ended} before it answered`);
+    if (end.how !== null) fail(`the service ${end.how} before it answered`);
     if (await fetch(url, { signal: AbortSignal.timeout(2_000) }).then(() => true, () => false)) return;
     if (Date.now() > until) fail(`the service did not answer on 127.0.0.1:${port} (PORT) within ${load.ready_timeout_seconds} s`);
     await new Promise((resolve) => { setTimeout(resolve, 100); });
