@@ -52,8 +52,8 @@ export async function expectNothingLeft(system: CrashSystem, missionIds: readonl
     holders: await withClient(system.databaseUrl(), async (client) => (await client.query('SELECT holder FROM worktrees WHERE holder IS NOT NULL')).rows),
     waiting: await withClient(system.databaseUrl(), async (client) => (await client.query("SELECT pid, query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event <> 'advisory'")).rows),
     workflows: await openWorkflows(system, missionIds),
-    // An activity's end leaves its token for two seconds, in case its answer was lost. A look of the detector is nobody's mission.
-    tokens: activitiesIn(join(home, 'running')).filter((activity) => activity !== 'watchOnce'),
+    // An activity's end leaves its token for two seconds, in case its answer was lost.
+    tokens: activitiesIn(join(home, 'running')).filter((activity) => !ofSchedules.has(activity)),
     temporary: [...readdirSync(join(home, 'scratch')).filter((name) => name !== 'git-home'), ...locksIn(join(home, 'mirrors'))],
   });
   const nothing = { holders: [], waiting: [], workflows: [], tokens: [], temporary: [] };
@@ -61,6 +61,9 @@ export async function expectNothingLeft(system: CrashSystem, missionIds: readonl
   await eventually(async () => Date.now() > deadline || JSON.stringify(await left()) === JSON.stringify(nothing));
   expect(await left()).toEqual(nothing);
 }
+
+/** Under way at any time, and no mission's. */
+const ofSchedules = new Set(['watchOnce', 'syncWatches', 'maintainMetrics', 'dispatchNotifications', 'sendNotification', 'startUnstarted']);
 
 /** Which activities a worker notes as under way. */
 const activitiesIn = (folder: string): string[] => readdirSync(folder).map((name) =>

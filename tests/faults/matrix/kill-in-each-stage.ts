@@ -5,7 +5,7 @@ import { isAlive, identityOf, type ProcessIdentity } from '../../../src/processe
 import { codingStages, type StageName } from '../../../src/domain/stages.ts';
 import { expectOneCleanLanding } from '../../support/aftermath.ts';
 import { createCrashMission, doorOf, doors, type CrashMission, type CrashSystem } from '../../support/crash-mission.ts';
-import { identities, killHard, missionEnd, restarted, type Part } from '../../support/launched.ts';
+import { eventually, identities, killHard, missionEnd, restarted, type Part } from '../../support/launched.ts';
 import type { Chance } from '../../support/seed.ts';
 import { stageState, turnstile, type Turnstile } from '../../support/turnstile.ts';
 
@@ -85,9 +85,12 @@ async function kill(system: CrashSystem, victim: Victim, mission: CrashMission, 
   expect(started - ended, `${stage} runs`).toBe(1);
   const killed = await dying(system, victim, mission, stage);
   expect(killed.map(isAlive), `${victim} alive in ${stage}`).toEqual(killed.map(() => true));
+  const command = victim === 'command' ? await mission.begun(doors[stage as keyof typeof doors]) : 0;
   const died = Date.now();
   await Promise.all(by.shuffled(killed).map(killHard));
   const door = doorOf(stage);
+  // Without its keeper the command lives on until the retry sweeps it away: that is what is waited for.
+  if (victim === 'command' && stage === 'merge_changes') await eventually(async () => await mission.begun('merged') !== command);
   if (door !== undefined) mission.open(door);
   if (victim === 'all') {
     await gate.release();
