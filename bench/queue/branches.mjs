@@ -1,6 +1,7 @@
 /** Part 3: green branches through the real queue, one after the other, and the git processes that each costs the worker. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { readConfig } from '../../dist/config.js';
 import { mergeQueueStart } from '../../dist/engine/merge-queue.js';
 import { createGit } from '../../dist/git/git.js';
 import { patchIdOf } from '../../dist/git/patch-id.js';
@@ -22,7 +23,7 @@ export async function greenBranches({ system, client, watched, check }, count) {
   const mirror = join(home, 'mirrors', `${asked.repository_id}.git`);
   importCommits(mirror, Array.from({ length: count }, (_, i) => ({ ref: `refs/mission-control/bench/${i}`, from: asked.base, files: { [`parts/branch-${i}`]: 'yes\n' } })));
   const heads = git(mirror, 'for-each-ref', '--sort=version:refname', '--format=%(objectname) %(tree)', 'refs/mission-control/bench/').split('\n');
-  const plain = createGit(join(home, 'bench-git-home'));
+  const plain = createGit(join(home, 'bench-git-home'), readConfig({ MISSION_CONTROL_HOME: home }).git);
   const requests = await Promise.all(heads.map(async (line, i) => {
     const [head, approved_tree] = line.split(' ');
     return {
