@@ -9,6 +9,7 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { landingActivities } from '../dist/activities/landing.js';
+import { readConfig } from '../dist/config.js';
 import { systemActor } from '../dist/domain/actor.js';
 import { createGit } from '../dist/git/git.js';
 import { createMirrors } from '../dist/git/mirror.js';
@@ -23,14 +24,16 @@ const [rounds, branches, files] = quick ? [2, 40, 5_000] : [4, 200, 5_000];
 
 const servers = await startServers();
 const { database, home } = servers;
-const base = createGit(join(home, 'git-home'));
+const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: servers.url });
+const base = createGit(join(home, 'git-home'), config.git);
 let commands = [];
 const git = {
+  ...base,
   run: (args, options) => { commands.push(args[0]); return base.run(args, options); },
   text: (args, options) => { commands.push(args[0]); return base.text(args, options); },
 };
-const mirrors = createMirrors(git, join(home, 'mirrors'));
-const { buildLanding, land } = landingActivities({ database, git, mirrors, logger: silent, artifacts: createArtifacts(join(home, 'artifacts'), database.query) });
+const mirrors = createMirrors(git, join(home, 'mirrors'), config.repoRoots);
+const { buildLanding, land } = landingActivities({ config, database, git, mirrors, logger: silent, artifacts: createArtifacts(join(home, 'artifacts'), database.query) });
 const asActivity = (work) => new MockActivityEnvironment().run(work);
 
 const fileOf = (i) => `src/${i % 50}/file-${i}.js`;
@@ -44,7 +47,7 @@ for (const branch of heads) branch.patch_id = await patchIdOf(base, seed, start,
 
 let copies = 0;
 async function copyOfSeed() {
-  const path = join(home, `copy-${copies += 1}.git`);
+  const path = join(home, 'repositories', `copy-${copies += 1}.git`);
   await cp(seed, path, { recursive: true });
   return path;
 }

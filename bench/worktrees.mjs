@@ -51,7 +51,7 @@ run('git', 'add', '.');
 run('git', '-c', 'user.name=b', '-c', 'user.email=b@localhost', 'commit', '-qm', 'x');
 
 const config = readConfig({ MISSION_CONTROL_HOME: home, DATABASE_URL: servers.url });
-const git = createGit(join(home, 'scratch', 'git-home'));
+const git = createGit(join(home, 'scratch', 'git-home'), config.git);
 const mirrors = createMirrors(git, join(home, 'mirrors'), config.repoRoots);
 const processes = createProcessRunner(join(home, 'scratch'));
 const worktrees = createWorktrees(git, mirrors, database, join(home, 'worktrees'), 'bench', { bound: async () => 8, sweep: processes.sweep });
