@@ -128,7 +128,7 @@ test('a patch that git or our rules refuse names path and rule; the next candida
   const mission = await system.whenEnded((await system.send(repository, [link, garbage, repository.diff(fixedAdd)])).mission_id);
   expect(mission).toMatchObject({ status: 'resolved' });
   expect(mission.remediation_history.map((entry) => entry.result)).toEqual([
-    'candidate 1 is refused: evil: a symlink that leaves the tree', expect.stringMatching(/^candidate 2 does not apply: /),
+    'candidate 1 is refused: evil: a symlink that leaves the tree (PATCH_SYMLINK_FORBIDDEN)', expect.stringMatching(/^candidate 2 does not apply: /),
   ]);
 });
 
