@@ -119,7 +119,7 @@ function fieldErrorsOf(issue: ZodIssue): FieldError[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.slice(0, maxErrors).map((key) => ({ path: at(key), message: unknownField }));
   if (issue.code === 'invalid_union') {
     // Of several forms the caller meant the one whose shape it has; only that one's complaints are of use.
-    const meant = issue.errors.filter((issues) => !issues.some(({ code, path }) => path.length === 0 && ['invalid_type', 'invalid_value'].includes(code)));
+    const meant = issue.errors.filter((issues) => !issues.some(({ code, path }) => path.length === 0 && ['invalid_type', 'invalid_value', 'custom'].includes(code)));
     if (meant.length === 1) return meant[0]!.flatMap((inner) => fieldErrorsOf({ ...inner, path: [...issue.path, ...inner.path] }));
   }
   return [{ path: at(), message: issue.message }];
