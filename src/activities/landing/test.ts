@@ -32,13 +32,14 @@ export async function testMerged(
   };
   try {
     const tipKey = await sharedRunKey(deps, tip.tree, setup, test);
-    let before = (await runAt(tip, tipKey)).run;
-    if (request.kind === 'revert') {
-      const parent = await deps.mirrors.resolve(request.repository_id, `${request.head}^1`);
-      before = withoutGained(before, (await runAt(parent, await sharedRunKey(deps, parent.tree, setup, test))).run);
-    }
+    const parent = request.kind === 'revert' ? await deps.mirrors.resolve(request.repository_id, `${request.head}^1`) : null;
+    const beforeChange = parent === null ? null : (await runAt(parent, await sharedRunKey(deps, parent.tree, setup, test))).run;
+    const runOfTip = async (key: string): Promise<TestRun> => {
+      const { run } = await runAt(tip, key);
+      return beforeChange === null ? run : withoutGained(run, beforeChange);
+    };
     const merged = await judgedRun(deps, { ...common, at: commit, setup_counts: true, key: `${request.request_id}:${commit.tree}` }, {
-      base: before, baseAgain: async () => (await runAt(tip, `${tipKey}:rerun:1`)).run,
+      base: await runOfTip(tipKey), baseAgain: () => runOfTip(`${tipKey}:rerun:1`),
       required: request.kind === 'land' ? request.must_pass_tests : [], reruns: request.reruns ?? 0,
     }, signal);
     const { verdict } = merged;
