@@ -198,12 +198,17 @@ export function openMission<Package extends MissionPackage>(pack: Package): Miss
   }
 
   const room: RoomWait = {
-    beginWait, endWait, flush,
-    /** Sleeps until somebody says that there may be room, or a while has passed. */
+    beginWait(on, timeoutMs) {
+      beginWait(on, timeoutMs);
+      retryRequested = false;
+      awaitsRetry = true;
+    },
+    endWait, flush,
+    /** Sleeps until somebody says that there may be room, or a while has passed. What was said before it is not lost. */
     async sleep(ms) {
+      await condition(() => roomMade || retryRequested || abortRequest !== null, ms);
       retryRequested = false;
       roomMade = false;
-      await condition(() => roomMade || retryRequested || abortRequest !== null, ms);
       if (abortRequest !== null) throw new MissionAborted(abortRequest.reason ?? 'aborted');
     },
   };
