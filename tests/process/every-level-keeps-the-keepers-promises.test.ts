@@ -37,11 +37,11 @@ for (const level of limitedLevels) {
 
     at(level, 'one that hangs is asked to end, and may; with its children', async (more) => {
       const script = "process.on('SIGTERM', () => { console.log('cleaned up'); process.exit(9); }); setInterval(() => {}, 1000); console.log('up')";
-      expect(await lair.node(level, script, { ...more, timeout_seconds: 5 })).toMatchObject({ exit_code: 9, signal: null, timed_out: true, stdout: 'up\ncleaned up\n' });
+      expect(await lair.node(level, script, { ...more, timeout_seconds: 15 })).toMatchObject({ exit_code: 9, signal: null, timed_out: true, stdout: 'up\ncleaned up\n' });
     });
 
     at(level, 'one that ignores SIGTERM, and all its children, is killed after the grace time', async (more) => {
-      const run = await lair.shell(level, 'trap "" TERM; sleep 1000 & while :; do wait; done', { ...more, timeout_seconds: 5 });
+      const run = await lair.shell(level, 'trap "" TERM; sleep 1000 & while :; do wait; done', { ...more, timeout_seconds: 15 });
       expect(run).toMatchObject({ exit_code: null, signal: 'SIGKILL', timed_out: true });
       expect(run.duration_ms).toBeGreaterThan(2_000);
     });
