@@ -13,6 +13,7 @@ import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import type { StageName } from '../../src/domain/stages.ts';
 import { projectRoot } from '../../src/project.ts';
 import { eventually, launch, type Launched } from './launched.ts';
+import { inTheOpen } from './open-sandbox.ts';
 import { calculator, fixedAdd, makeRepository, temporaryFolder, type TestRepository } from './repository.ts';
 
 /** Stages that run a command, and where it waits. */
@@ -63,6 +64,7 @@ export async function launchForCrashes(more: Record<string, string> = {}): Promi
   const home = temporaryFolder();
   const config = join(home, 'config');
   await cp(join(projectRoot, 'config'), config, { recursive: true });
+  await inTheOpen(config);
   writeFileSync(join(config, 'agent.mjs'), agent);
   writeFileSync(join(config, 'agents.yaml'), stringify({ agents: { scripted: { argv: ['node', './agent.mjs'], timeout_seconds: 600, max_attempts: 20 } } }));
   const start = (): Promise<Launched> => launch(home, [], { MISSION_CONTROL_CONFIG: config, ...more });

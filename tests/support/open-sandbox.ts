@@ -8,3 +8,10 @@ export async function openToCommands(configFolder: string, ...folders: string[])
   const policy = parse(await readFile(file, 'utf8')) as { sandbox?: object };
   await writeFile(file, stringify({ ...policy, sandbox: { ...policy.sandbox, writable: folders } }));
 }
+
+/** Lets commands see and name the host's processes, and write where the worker may: whoever kills one must find it. */
+export async function inTheOpen(configFolder: string): Promise<void> {
+  const file = join(configFolder, 'policy.yaml');
+  const policy = parse(await readFile(file, 'utf8')) as { sandbox?: object };
+  await writeFile(file, stringify({ ...policy, sandbox: { ...policy.sandbox, strongest: 'prlimit' } }));
+}

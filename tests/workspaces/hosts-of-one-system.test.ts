@@ -30,7 +30,7 @@ afterAll(async () => {
 async function start(home: string): Promise<RunningWorker> {
   const { config } = system;
   const environment = {
-    MISSION_CONTROL_HOME: home, MISSION_CONTROL_CONFIG: config.configFolder, MISSION_CONTROL_ARTIFACTS: config.artifacts,
+    MISSION_CONTROL_HOME: home, MISSION_CONTROL_REPO_ROOTS: join(system.home, 'repositories'), MISSION_CONTROL_CONFIG: config.configFolder, MISSION_CONTROL_ARTIFACTS: config.artifacts,
     MISSION_CONTROL_LEDGER_KEY: config.ledgerKey, DATABASE_URL: system.db.url, TEMPORAL_ADDRESS: config.temporal.address, MISSION_CONTROL_ENVIRONMENT: 'test',
   };
   const worker = await startWorker(readConfig(environment), system.db.url, { code: await readFile(workflowBundle, 'utf8') }, silent);

@@ -23,10 +23,10 @@ import type { StageEvidence } from './mission/evidence-tab.tsx';
 import { Facts } from './mission/facts.tsx';
 import { Proved } from './mission/proved.tsx';
 import { Stages } from './mission/stages.tsx';
-import { TestsTab } from './mission/tests-tab.tsx';
 import { WindowTab } from './mission/window-tab.tsx';
 import './mission.css';
 
+const TestsTab = lazily(() => import('./mission/tests-tab.tsx').then((part) => part.TestsTab));
 const PlanTab = lazily(() => import('./mission/plan-tab.tsx').then((part) => part.PlanTab));
 const DiffTab = lazily(() => import('./mission/diff-tab.tsx').then((part) => part.DiffTab));
 const LogTab = lazily(() => import('./mission/log-tab.tsx').then((part) => part.LogTab));

@@ -25,7 +25,7 @@ export function TestsTab({ stages, required }: { stages: readonly StageRecord[];
   if (run.value === undefined) return run.error === null ? <Loading what="the report" /> : <Empty title="Not readable">{run.error}</Empty>;
   const cases = [...run.value.report?.cases ?? []].sort((a, b) => order[a.status] - order[b.status]);
   // Verdicts of earlier versions do not have it.
-  const { appeared = [] } = verdict.value ?? {};
+  const { appeared = [], flaky = [] } = verdict.value ?? {};
   const isRequired = (test: TestCase): boolean => required.some((name) => matchesName(test, name));
   return (
     <>
@@ -34,6 +34,7 @@ export function TestsTab({ stages, required }: { stages: readonly StageRecord[];
           <Chip tone={verdict.value.passed ? 'good' : 'bad'}>{verdict.value.passed ? 'proved' : 'not proved'}</Chip>{' '}
           <span class="num">{verdict.value.counts.passed} passed · {verdict.value.counts.failed} failed · {verdict.value.counts.skipped} skipped</span>
           {verdict.value.reasons.map((line) => <p key={line} class="wrap bad">{line}</p>)}
+          {flaky.length > 0 && <p class="sub">flaky, failed in another run of the same tree: {flaky.join(', ')}</p>}
           {verdict.value.tolerated.length > 0 && <p class="sub">failed before the change, too: {verdict.value.tolerated.join(', ')}</p>}
           {verdict.value.vanished.length > 0 && <p class="sub">passed before the change and are gone: {verdict.value.vanished.join(', ')}</p>}
           {verdict.value.vanished.length > 0 && appeared.length > 0 && <p class="sub">new, perhaps the same under other names: {appeared.join(', ')}</p>}
