@@ -55,8 +55,9 @@ test('an effect that brings its own symptom back: three runs, then quarantine an
   expect(effects('relapsing')).toBe('xxx');
   const runs = await system.db.database.query<{ outcome: string }>("SELECT outcome FROM healing_runs WHERE subsystem_id = 'relapsing'");
   expect(runs.map((run) => run.outcome)).toEqual(['ineffective', 'ineffective', 'ineffective']);
-  const capas = await system.db.database.query<{ source: string }>("SELECT source FROM capas WHERE subsystem_id = 'relapsing'");
-  expect(capas).toEqual([{ source: 'quarantine' }]);
+  // One record for one symptom, whichever run of it on a busy machine was the first that a person had to see.
+  expect(await system.db.database.query("SELECT 1 FROM capas WHERE subsystem_id = 'relapsing'")).toHaveLength(1);
+  expect(await system.db.database.query("SELECT 1 FROM events WHERE type = 'playbook.quarantined'")).toHaveLength(1);
   // It goes on being ill, and nothing more is done about it.
   const seen = (await findings('relapsing'))[0]!.occurrences;
   await system.until(async () => (await findings('relapsing'))[0]!.occurrences > seen + 2);
