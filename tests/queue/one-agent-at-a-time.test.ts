@@ -131,7 +131,7 @@ test('a claim starts what nobody has started; what has a patch of its own is not
 
 test('a lease and a patch outlive the worker: claimed before it died, posted after it came back, judged once', async () => {
   const id = await queuedMission(system, repository);
-  const { lease } = await ada.claim(id, { lease_seconds: 2 });
+  const { lease } = await ada.claim(id, { lease_seconds: 15 });
   await system.stopWorker();
   // The agent is alive and its mission's worker is not: the heartbeat needs none.
   await ada.keep(lease, 120);
