@@ -27,17 +27,17 @@ export async function judgedRun(
     const stored = await runTestsOnce(deps, { ...request, key: n === 0 ? request.key : `${request.key}:rerun:${n}` }, signal);
     const run = await loadRun(deps, stored);
     runs.push({ stored, run });
-    const verdict = judgeTests(required, before, run);
-    if (!verdict.passed && n < reruns && worthAnotherRun(run, required)) continue;
+    let verdict = judgeTests(required, before, run);
     if (verdict.tolerated.length > 0 && reruns > 0 && before === base) {
       // Excused only if the base fails again: else its failure was chance, and the candidate's may be its own.
       before = bestOf(base, await baseAgain());
-      if (!judgeTests(required, before, run).passed && n < reruns && worthAnotherRun(run, required)) continue;
+      verdict = judgeTests(required, before, run);
     }
+    if (!verdict.passed && n < reruns && worthAnotherRun(run, required)) continue;
     const evidence = runs.slice(0, -1).flatMap(({ stored: earlier }, i) =>
       earlier.evidence.map((item) => ({ ...item, kind: `run_${i + 1}_${item.kind}`, summary: `run ${i + 1}: ${item.summary}` })));
     return {
-      verdict: withFlaky(judgeTests(required, before, run), runs.map((one) => one.run), required),
+      verdict: withFlaky(verdict, runs.map((one) => one.run), required),
       stored: { ...stored, evidence: [...stored.evidence, ...evidence] }, run,
     };
   }
