@@ -2,7 +2,7 @@
 import { WithStartWorkflowOperation } from '@temporalio/client';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { isBranchName } from '../../domain/branch.ts';
+import { branchRule, isBranchName } from '../../domain/branch.ts';
 import { mergeQueueId } from '../../domain/landing.ts';
 import { severities } from '../../domain/mission.ts';
 import { text } from '../../domain/schema/text.ts';
@@ -27,7 +27,7 @@ const queueSchema = z.object({
   updated_at: z.string(),
 });
 const wordSchema = z.strictObject({
-  target_branch: z.string().refine(isBranchName, 'a branch name as git-check-ref-format takes it'), reason: text(10_000),
+  target_branch: z.string().refine(isBranchName, branchRule), reason: text(10_000),
 });
 const answerSchema = z.object({ repository_id: z.string(), target_branch: z.string(), frozen: nullable(freezeSchema) });
 
