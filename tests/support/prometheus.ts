@@ -1,40 +1,17 @@
 /** A real Prometheus for one test file: one that is installed, one we fetched before, or the distribution's package unpacked. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { access, constants, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { freePort } from '../../src/cli/launcher/ports.ts';
-
-const run = promisify(execFile);
-const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'mission-control', 'prometheus');
-const cached = join(cache, 'usr', 'bin', 'prometheus');
-
-const executable = (path: string): Promise<boolean> => access(path, constants.X_OK).then(() => true, () => false);
+import { findInPackage } from './debian-package.ts';
 
 /** Where the program is, or why there is none. */
 export async function findPrometheus(): Promise<{ binary: string } | { missing: string }> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    if (folder !== '' && await executable(join(folder, 'prometheus'))) return { binary: join(folder, 'prometheus') };
-  }
-  if (await executable(cached)) return { binary: cached };
-  await mkdir(join(cache, '..'), { recursive: true });
-  const folder = await mkdtemp(`${cache}.`);
-  try {
-    await run('apt-get', ['download', 'prometheus'], { cwd: folder, timeout: 60_000 });
-    const deb = (await readdir(folder)).find((name) => name.endsWith('.deb'));
-    if (deb === undefined) return { missing: 'apt-get download prometheus brought no package' };
-    await run('dpkg-deb', ['-x', join(folder, deb), join(folder, 'unpacked')], { timeout: 60_000 });
-    // Whole or not at all: another test process may do the same.
-    await rename(join(folder, 'unpacked'), cache).catch(() => undefined);
-    return await executable(cached) ? { binary: cached } : { missing: `the package holds no ${cached}` };
-  } catch (error) {
-    return { missing: `not on PATH, not in ${cache}, and apt-get download failed: ${(error as Error).message.split('\n')[0]}` };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const found = await findInPackage('prometheus', 'prometheus');
+  return 'missing' in found ? found : { binary: join(found.folder, 'prometheus') };
 }
 
 export interface RunningPrometheus { url: string; address: string; stop(): Promise<void> }

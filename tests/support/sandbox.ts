@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { test } from 'vitest';
 import { createProcessRunner, type RunRequest, type RunResult } from '../../src/activities/process/runner.ts';
 import type { SandboxLevel, SandboxPolicy } from '../../src/domain/sandbox.ts';
-import { findBubblewrap } from './bubblewrap.ts';
+import { findInPackage } from './debian-package.ts';
 import { temporaryFolder } from './repository.ts';
 
 export const policyFor = (level: SandboxLevel, more: Partial<SandboxPolicy> = {}): SandboxPolicy =>
@@ -16,7 +16,7 @@ export const limitedLevels = ['bwrap', 'unshare', 'prlimit'] as const;
 export type Lair = Awaited<ReturnType<typeof openLair>>;
 
 export async function openLair() {
-  const bubblewrap = await findBubblewrap();
+  const bubblewrap = await findInPackage('bubblewrap', 'bwrap');
   if ('folder' in bubblewrap) process.env['PATH'] = `${bubblewrap.folder}${delimiter}${process.env['PATH']}`;
   const home = temporaryFolder();
   const worktree = join(home, 'worktrees', 'repo_1', '1');
