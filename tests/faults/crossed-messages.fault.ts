@@ -13,6 +13,7 @@ import { expectNothingLeft, expectOneCleanLanding, expectWholeLedger } from '../
 import { createCrashMission, doorOf, doors, launchForCrashes, type CrashMission, type CrashSystem } from '../support/crash-mission.ts';
 import { eventually, missionEnd, stopLaunched } from '../support/launched.ts';
 import { turnstile } from '../support/turnstile.ts';
+import { approve } from './matrix/kill-in-each-stage.ts';
 
 let system: CrashSystem;
 let temporal: Client;
@@ -40,12 +41,7 @@ async function heldIn(stage: (typeof codingStages)[number]): Promise<CrashMissio
     }
     if (door !== undefined) mission.open(door);
     if (name !== 'governance_approval') continue;
-    await gate.until(() => mission.waitsForApproval());
-    mission.moveTarget();
-    let decided = false;
-    const approved = mission.approve().then(() => { decided = true; });
-    await gate.until(async () => decided);
-    await approved;
+    await approve(mission, gate);
   }
   await executed;
   await gate.release();

@@ -69,9 +69,10 @@ async function hold(mission: CrashMission, gate: Turnstile, stage: StageName): P
   if (stage === 'governance_approval') await gate.until(() => mission.waitsForApproval());
 }
 
-async function approve(mission: CrashMission, gate: Turnstile): Promise<void> {
+/** Somebody approves; the landing meets another tip than the one that was tested. */
+export async function approve(mission: CrashMission, gate: Turnstile): Promise<void> {
   await gate.until(() => mission.waitsForApproval());
-  // The landing meets another tip than the one that was tested: the merged tree is tested, too.
+  // The merged tree is tested, too.
   mission.moveTarget();
   let decided = false;
   const approved = mission.approve().then(() => { decided = true; });
