@@ -165,6 +165,12 @@ describe('the file system', () => {
       expect(existsSync(join(lair.worktree, 'written'))).toBe(true);
     });
 
+    at(level, 'what is mounted for it is not told to the host: a list there would grow with every run, and slow each down', async () => {
+      expect((await lair.shell(level, 'true')).exit_code).toBe(0);
+      const told = existsSync('/run/mount/utab') ? readFileSync('/run/mount/utab', 'utf8') : '';
+      expect(told).not.toContain(lair.home);
+    });
+
     at(level, 'folders that a caller names are there, to read or to write', async () => {
       const [readable, writable] = [temporaryFolder(), temporaryFolder()];
       writeFileSync(join(readable, 'file'), 'told\n');

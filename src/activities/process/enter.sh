@@ -3,6 +3,7 @@
 # process 1 there: it collects orphans, and when it ends everything in its namespace ends.
 # usage: enter.sh <root folder> <mount table> <cwd> <user to become: uid:gid or -> <network | loopback>
 #        [<mount point> <its flags>…] -- <command…>     (these mount points are made read-only)
+# Nothing of it is written to /run/mount/utab: that file is the host's, and it would grow with every run.
 set -eu
 root=$1 table=$2 cwd=$3 user=$4 network=$5
 shift 5
@@ -13,18 +14,18 @@ setpriv=$(command -v setpriv)
 unshare=$(command -v unshare)
 
 if [ "$network" = loopback ]; then ip link set lo up; fi
-mount --all --fstab "$table"
+mount --no-mtab --all --fstab "$table"
 while [ "$1" != -- ]; do
-  mount -o "remount,bind,ro$2" "$1"
+  mount --no-mtab -o "remount,bind,ro$2" "$1"
   shift 2
 done
 shift
 
 cd "$root"
 pivot_root . .
-umount -l .
+umount --no-mtab -l .
 cd /
-mount -o remount,bind,ro /
+mount --no-mtab -o remount,bind,ro /
 cd "$cwd"
 code=0
 if [ "$user" = - ]; then
