@@ -1,15 +1,36 @@
 /** Every proxy with its timeouts and retries, side by side. */
-import { ActivityCancellationType, ActivityFailure, proxyActivities, proxyLocalActivities, TimeoutFailure, type ActivityOptions } from '@temporalio/workflow';
+import { ActivityCancellationType, ActivityFailure, patched, proxyActivities, proxyLocalActivities, TimeoutFailure, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { permanentFailures } from '../domain/failure.ts';
 import { landingQueueOf } from '../domain/landing.ts';
 
 /** Short keyed database writes. They go on until the database is back: nothing may be decided that is not recorded. */
-export const record = proxyLocalActivities<Activities>({
+export const record = oneAtATime(proxyLocalActivities<Activities>({
   startToCloseTimeout: '10s',
   localRetryThreshold: '30s',
   retry: { initialInterval: '100ms', maximumInterval: '1s', backoffCoefficient: 2 },
-});
+}));
+
+/**
+ * A workflow's local activities run one after the other, whoever asks: its pipeline or the handler of a message. Two
+ * under way at once end in two activations when they run, and in a single one when their history is replayed; what
+ * their callers do next may then come in another order, and the next worker refuses the history (TMPRL1100). One that
+ * waits for nobody is scheduled at once. Histories from before this rule go on without it until they are caught up with.
+ */
+function oneAtATime(activities: Activities): Activities {
+  let last: Promise<void> | null = null;
+  return new Proxy(activities, {
+    get: (target, name: keyof Activities) => (...args: unknown[]): Promise<unknown> => {
+      const run = () => (target[name] as (...given: unknown[]) => Promise<unknown>)(...args);
+      const turn = last === null || !patched('one-local-activity-at-a-time') ? run() : last.then(run);
+      const ended: Promise<void> = turn.then(() => undefined, () => undefined).then(() => {
+        if (last === ended) last = null;
+      });
+      last = ended;
+      return turn;
+    },
+  });
+}
 
 /** Effects on other workflows; keyed, no files. */
 export const main = proxyActivities<Activities>({
