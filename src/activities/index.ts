@@ -10,7 +10,6 @@ import { toFailure } from '../engine/failure.ts';
 import { healingActivities } from './healing.ts';
 import { healingRecordActivities } from './healing-record.ts';
 import { landingActivities } from './landing.ts';
-import { mirrorUpkeepActivities } from './mirror-upkeep.ts';
 import { notificationActivities } from './notifications.ts';
 import { observationActivities } from './observation.ts';
 import { recordActivities } from './record.ts';
@@ -36,7 +35,6 @@ const all = (deps: ActivityDeps) => ({
   ...observationActivities(deps),
   ...healingActivities(deps),
   ...healingRecordActivities(deps),
-  ...mirrorUpkeepActivities(deps),
   ...notificationActivities(deps),
   ...capaActivities(deps),
   ...upkeepActivities(deps),

@@ -1,6 +1,10 @@
 /** What hosts hold of the repositories they work on, as people are shown it. */
+import { systemActor } from '../domain/actor.ts';
+import { noSubject } from '../domain/event.ts';
 import type { TidyReport } from '../domain/workspaces.ts';
+import { evidence, type StoredArtifact } from './artifacts.ts';
 import type { Query } from './database.ts';
+import { insertEvents } from './events.ts';
 import { toJson } from './json.ts';
 
 export interface HostWorkspaces {
@@ -52,12 +56,19 @@ export async function longOver(query: Query, missionIds: readonly string[], hour
   return new Set(rows.map((row) => row.mission_id));
 }
 
-/** One row for each ref in the bundle. Safe to repeat. */
+/** One row for each ref in the bundle, and the event. Call it in a transaction; safe to repeat. */
 export async function keepBundle(
-  query: Query, bundle: Pick<WorkBundle, 'mission_id' | 'repository_id' | 'sha256' | 'size_bytes'>, refs: readonly { name: string; commit: string }[],
+  query: Query, bundle: Pick<WorkBundle, 'mission_id' | 'repository_id'>, stored: StoredArtifact, refs: readonly { name: string; commit: string }[],
 ): Promise<void> {
+  const { mission_id, repository_id } = bundle;
+  const commits = refs.map(({ commit }) => commit);
   await query(
     `INSERT INTO work_bundles (mission_id, ref, commit, repository_id, sha256, size_bytes)
      SELECT $1, r.ref, r.commit, $2, $3, $4 FROM unnest($5::text[], $6::text[]) AS r (ref, commit) ON CONFLICT DO NOTHING`,
-    [bundle.mission_id, bundle.repository_id, bundle.sha256, bundle.size_bytes, refs.map(({ name }) => name), refs.map(({ commit }) => commit)]);
+    [mission_id, repository_id, stored.sha256, stored.size_bytes, refs.map(({ name }) => name), commits]);
+  await insertEvents(query, [{
+    type: 'candidates.bundled', actor: systemActor('worker'), subject: { ...noSubject, mission_id },
+    payload: { repository_id, refs, evidence: [evidence('bundle', stored, `${refs.length} refs of ${mission_id}`)] },
+    idempotency_key: `bundled:${repository_id}:${mission_id}:${commits.toSorted().join(',')}`,
+  }]);
 }

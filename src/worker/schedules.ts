@@ -15,7 +15,6 @@ const schedulesOf = ({ hostId, hostQueue }: Host): [id: string, workflow: string
   ['reconcile-watches', 'reconcileWatches', '30s'],
   ['dispatch-notifications', 'dispatchNotifications', '5s'],
   ['maintain-metrics', 'maintainMetrics', '1h', '1h'],
-  [`maintain-mirrors-${hostId}`, 'maintainMirrors', '6h', '1m', [hostQueue]],
   [`tidy-workspaces-${hostId}`, 'tidyWorkspaces', '10m', '1m', [hostQueue]],
 ];
 

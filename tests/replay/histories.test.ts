@@ -20,7 +20,7 @@ const historyOf = (name: string) => historyFromJSON(JSON.parse(readFileSync(join
 
 test('there are histories of every workflow', () => {
   for (const workflow of [
-    'coding-mission', 'dispatch-notifications', 'effects', 'healing-mission', 'maintain-metrics', 'maintain-mirrors', 'merge-queue', 'observation-window',
+    'coding-mission', 'dispatch-notifications', 'effects', 'healing-mission', 'maintain-metrics', 'merge-queue', 'observation-window',
     'reconcile-missions', 'reconcile-watches', 'tracked-mission', 'watch',
   ]) {
     expect(names.some((name) => name.startsWith(workflow)), workflow).toBe(true);

@@ -6,7 +6,7 @@ import { workflowsPath } from '../../src/worker/bundle.ts';
 
 test('the workflows bundle, export exactly what starts by name, and carry nothing that does I/O', async () => {
   expect(Object.keys(workflows).sort()).toEqual([
-    'capa', 'codingMission', 'deliverNotification', 'dispatchNotifications', 'effects', 'healingMission', 'maintainMetrics', 'maintainMirrors', 'mergeQueue',
+    'capa', 'codingMission', 'deliverNotification', 'dispatchNotifications', 'effects', 'healingMission', 'maintainMetrics', 'mergeQueue',
     'observationWindow', 'reconcileMissions', 'reconcileWatches', 'tidyWorkspaces', 'trackedMission', 'watch',
   ]);
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });

@@ -218,6 +218,8 @@ describe('refs of missions', () => {
     expect(await refs()).toEqual([]);
     const [kept] = await query('SELECT sha256, ref, commit FROM work_bundles WHERE mission_id = $1', [id]);
     expect(kept).toMatchObject({ ref: candidateRef(id, 1), commit });
+    const events = await query(`SELECT p.payload FROM events e JOIN event_payloads p USING (event_id) WHERE e.type = 'candidates.bundled' AND e.mission_id = $1`, [id]);
+    expect(events).toMatchObject([{ payload: { refs: [{ commit }], evidence: [{ sha256: kept!['sha256'], media_type: 'application/x-git-bundle' }] } }]);
     const clone = makeRepository(workspace.home, { x: 'x' });
     clone.git('fetch', '-q', repository.path, 'main');
     clone.git('fetch', '-q', workspace.artifacts.pathOf(kept!['sha256'] as string), candidateRef(id, 1));

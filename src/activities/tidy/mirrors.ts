@@ -21,7 +21,7 @@ export async function tidyMirrors(deps: ActivityDeps, settings: WorkspaceSetting
       longOver: (missions) => longOver(database.query, missions, settings.keep_hours.refs),
       keep: async (missionId, file, refs) => {
         const stored = await artifacts.putFile(file, 'application/x-git-bundle');
-        await keepBundle(database.query, { mission_id: missionId, repository_id: id, sha256: stored.sha256, size_bytes: stored.size_bytes }, refs);
+        await database.transaction((query) => keepBundle(query, { mission_id: missionId, repository_id: id }, stored, refs));
       },
     };
     let refs = 0;
