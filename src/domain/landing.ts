@@ -49,7 +49,7 @@ export type LandingResult =
       carried: boolean; tested: boolean; evidence: EvidenceRef[];
     }
   | { kind: 'already_reverted'; request_id: string }
-  | { kind: 'conflict'; request_id: string; paths: string[]; neighbours?: LandedNeighbour[] }
+  | { kind: 'conflict'; request_id: string; paths: string[]; unrelated?: boolean; neighbours?: LandedNeighbour[] }
   | { kind: 'tests_failed'; request_id: string; reasons: string[]; evidence: EvidenceRef[]; neighbours?: LandedNeighbour[] }
   /** The merged tree is not what was approved, and the approval does not carry over; it passed the tests. */
   | { kind: 'approval_void'; request_id: string; tree: string; commit?: string; patch_id?: string; tested?: boolean; flaky?: string[]; evidence?: EvidenceRef[] }
@@ -100,3 +100,7 @@ export function nextInQueue<T extends Pick<LandingRequest, 'kind' | 'severity'>>
     return rank(item.severity) < rank(best.severity) ? item : best;
   }, undefined);
 }
+
+/** What a change cannot be merged with: files, or, when the target was rewritten from its root on, all of it. */
+export const conflictText = ({ paths, unrelated = false }: { paths: readonly string[]; unrelated?: boolean }): string =>
+  (unrelated ? 'shares no history with the target, which was rewritten' : `conflicts with the target in ${paths.join(', ')}`);

@@ -84,7 +84,7 @@ async function tryToLand(request: LandingRequest, interruptible: (test: () => Pr
 
 /** A revert that conflicts is a person's business: with what came later on top of the landing. */
 async function conflict(request: LandingRequest, built: Extract<BuiltLanding, { kind: 'conflict' }>): Promise<LandingResult> {
-  const result = { kind: 'conflict', request_id: request.request_id, paths: built.paths } as const;
+  const result = { ...built, request_id: request.request_id };
   if (request.kind === 'land' || !patched('revert-names-dependents')) return result;
   return { ...result, neighbours: await landingOn(request.host_queue).dependentsOf(request) };
 }

@@ -1,7 +1,7 @@
 /** The mission's side of the merge queue: hand the commit over, wait for what became of it. */
 import { condition, setHandler } from '@temporalio/workflow';
 import type { FrozenContext } from '../domain/coding.ts';
-import type { LandingRequest, LandingResult, LandedNeighbour, QueueFreeze, TipMove } from '../domain/landing.ts';
+import { conflictText, type LandingRequest, type LandingResult, type LandedNeighbour, type QueueFreeze, type TipMove } from '../domain/landing.ts';
 import type { CodingPackage } from '../domain/mission-package.ts';
 import type { StageOutcome } from '../domain/stages.ts';
 import { main } from './activities.ts';
@@ -74,7 +74,7 @@ export function landingOutcome(result: Exclude<LandingResult, { kind: 'blocked' 
     case 'already_reverted':
       return { outcome: 'passed', reason: 'it was reverted before; nothing to do', evidence: [] };
     case 'conflict':
-      return { outcome: 'failed', reason: `conflicts with the target in ${result.paths.join(', ')}`, evidence: [] };
+      return { outcome: 'failed', reason: conflictText(result), evidence: [] };
     case 'tests_failed':
       return { outcome: 'failed', reason: `tests fail on the merged tree: ${result.reasons.join('; ')}${besides(result.neighbours)}`, evidence: result.evidence };
     case 'approval_void':

@@ -4,7 +4,7 @@
  */
 import { allHandlersFinished, condition, continueAsNew, getExternalWorkflowHandle, log, patched, setHandler, workflowInfo } from '@temporalio/workflow';
 import { actorOf, systemActor } from '../domain/actor.ts';
-import { nextInQueue, type LandingRequest, type LandingResult, type QueueFreeze } from '../domain/landing.ts';
+import { conflictText, nextInQueue, type LandingRequest, type LandingResult, type QueueFreeze } from '../domain/landing.ts';
 import { severityRank } from '../domain/mission.ts';
 import { openLandingDesk } from './landing-desk.ts';
 import * as messages from './messages.ts';
@@ -117,7 +117,7 @@ function freezeAfter(request: LandingRequest, result: LandingResult): Omit<Queue
   const later = (result.neighbours ?? []).map(({ commit, mission_id: mission }) => `${commit.slice(0, 12)}${mission === null ? '' : ` (${mission})`}`);
   return {
     ...by, code: 'revert_conflict',
-    reason: `${request.mission_id} cannot be reverted: conflicts in ${result.paths.join(', ')}${later.length === 0 ? '' : `; changed later by ${later.join(', ')}`}`,
+    reason: `${request.mission_id} cannot be reverted: it ${conflictText(result)}${later.length === 0 ? '' : `; changed later by ${later.join(', ')}`}`,
   };
 }
 

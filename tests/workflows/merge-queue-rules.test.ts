@@ -63,6 +63,23 @@ test('a conflict goes back to the agent with the list of files, on the new tip, 
   expect(repository.log()[1]).toBe(moved);
 });
 
+test('a target that was rewritten from its root on is built on anew, as after a conflict', async () => {
+  const repository = system.repository(calculator);
+  const { mission_id: id } = await system.send(repository, [repository.diff(fixedAdd), repository.diff(fixedAdd)], { trust_requirements: {} });
+  const first = await system.approval(id);
+  const root = repository.git('commit-tree', repository.tree(), '-m', 'history begins here').trim();
+  repository.git('update-ref', 'refs/heads/main', root);
+  await system.decide(first);
+  await system.decide(await system.until(async () => {
+    const approval = await system.approval(id);
+    return approval.approval_id !== first.approval_id && approval;
+  }));
+  const mission = await system.whenEnded(id);
+  expect(mission).toMatchObject({ status: 'resolved', outcome: 'landed' });
+  expect(mission.remediation_history[0]!.result).toBe('merge_changes: shares no history with the target, which was rewritten');
+  expect(repository.log()[1]).toBe(root);
+});
+
 test('a merge that changes something else than was approved is tested, approved again for its own tree, and lands', async () => {
   const repository = system.repository({ ...calculator, 'lines.js': lines() });
   const { mission_id: id } = await system.send(repository, [repository.diff({ ...fixedAdd, 'lines.js': lines({ 6: '// six' }) })], { trust_requirements: {} });
@@ -156,7 +173,7 @@ test('a revert that conflicts freezes the branch, names what came later, and sti
   const repositoryId = await repositoryOf(landed.mission_id);
   const { frozen } = await queueOf(repositoryId);
   expect(frozen).toMatchObject({ code: 'revert_conflict' });
-  expect(frozen!.reason).toContain(`conflicts in add.js; changed later by ${later.slice(0, 12)}`);
+  expect(frozen!.reason).toContain(`conflicts with the target in add.js; changed later by ${later.slice(0, 12)}`);
   expect(repository.tip()).toBe(later);
   await word(repositoryId, 'unfreeze', 'mended by hand');
 });

@@ -2,7 +2,7 @@
 import type { CommitRef } from '../../domain/coding.ts';
 import type { LandingRequest } from '../../domain/landing.ts';
 import { writeCommit } from '../../git/commit.ts';
-import type { Git } from '../../git/git.ts';
+import { GitError, type Git } from '../../git/git.ts';
 import { landingRef } from '../../git/mirror.ts';
 import { patchIdOf } from '../../git/patch-id.ts';
 import type { ActivityDeps } from '../deps.ts';
@@ -14,7 +14,10 @@ export type BuiltLanding =
       landed_before: boolean;
     }
   | { kind: 'already_reverted' }
-  | { kind: 'conflict'; paths: string[] };
+  | Conflict;
+
+/** `unrelated`: the target was rewritten from its root on. */
+interface Conflict { kind: 'conflict'; paths: string[]; unrelated?: true }
 
 export interface LandedCommit { commit: string; tree: string; parents: string[] }
 
@@ -58,8 +61,14 @@ export async function buildRevert(deps: Deps, request: LandingRequest, tip: Comm
   return { kind: 'built', commit, tree, tip, parents: [tip.commit], patch_id: '', landed_before: false };
 }
 
-async function merge(git: Git, gitDir: string, tip: string, head: string): Promise<{ kind: 'merged'; tree: string } | { kind: 'conflict'; paths: string[] }> {
-  const { code, stdout } = await git.run(['merge-tree', '--write-tree', '--name-only', '-z', '--no-messages', tip, head], { gitDir, okCodes: [1] });
+async function merge(git: Git, gitDir: string, tip: string, head: string): Promise<{ kind: 'merged'; tree: string } | Conflict> {
+  const args = ['merge-tree', '--write-tree', '--name-only', '-z', '--no-messages', tip, head];
+  const result = await git.run(args, { gitDir, okCodes: [1, 128] });
+  const { code, stdout, stderr } = result;
+  if (code === 128) {
+    if (!stderr.includes('refusing to merge unrelated histories')) throw new GitError(args, result);
+    return { kind: 'conflict', paths: [], unrelated: true };
+  }
   const [tree, ...paths] = stdout.toString('utf8').split('\0').filter((part) => part !== '') as [string, ...string[]];
   return code === 1 ? { kind: 'conflict', paths } : { kind: 'merged', tree };
 }
