@@ -115,7 +115,7 @@ test('F11: a database that takes 0.1 s longer for everything: it lands', async (
   }
 }, 240_000);
 
-const partitions = [['database', 1], ['engine', 1], ['database', 30], ['engine', 30]] as const;
+const partitions = [['database', 1], ['engine', 1], ['database', 30], ['engine', 30], ['database', 120], ['engine', 120]] as const;
 
 test.each(partitions)('F12: everything is cut off from the %s for %i s while its tests run: one landing, nothing twice', async (from, seconds) => {
   const proxy = from === 'database' ? toDatabase! : toEngine!;
@@ -128,4 +128,4 @@ test.each(partitions)('F12: everything is cut off from the %s for %i s while its
     await seen;
   });
   await expectWholeLedger(system);
-}, 180_000);
+}, 300_000);

@@ -5,6 +5,7 @@
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LimitHit, Limits } from '../../domain/limits.ts';
+import { startedAt } from '../../processes.mjs';
 
 /** Folders in which a group may be made, by controller. */
 export interface GroupHierarchy {
@@ -105,7 +106,7 @@ export function openGroups(hierarchy: GroupHierarchy, owner: string, limits: Lim
 /** Removes groups of this owner whose keeper is dead, with what still runs in them. */
 export async function closeAbandoned(hierarchy: GroupHierarchy, owner: string): Promise<void> {
   const folders = [...new Set([hierarchy.memory, hierarchy.pids, hierarchy.cpu])].flatMap((folder) =>
-    readdirSync(folder).filter((name) => name.startsWith(`${namePrefix}${owner}-`) && !exists(Number(name.split('-').at(-1)))).map((name) => join(folder, name)));
+    readdirSync(folder).filter((name) => name.startsWith(`${namePrefix}${owner}-`) && startedAt(Number(name.split('-').at(-1))) === undefined).map((name) => join(folder, name)));
   await emptyAndRemove(folders);
 }
 
@@ -150,12 +151,3 @@ function readText(path: string): string {
 }
 
 const counted = (path: string, name: string): number => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(readText(path))?.[1] ?? 0);
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}

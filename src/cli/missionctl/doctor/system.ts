@@ -1,5 +1,6 @@
 /** What runs: launcher, api, worker, and whether all agree on the time. */
 import { join } from 'node:path';
+import { startedAt } from '../../../processes.mjs';
 import { ApiError, ApiUnreachable } from '../../client.ts';
 import { apiPath } from '../answer.ts';
 import { apiUrl, connect } from '../connection.ts';
@@ -16,17 +17,8 @@ const notRunning = warn('not running', 'missionctl start');
 export function launcherAlive({ run, home }: Subject) {
   if (run === undefined) return isElsewhere() ? ok('another host\'s: MISSION_CONTROL_URL is set') : warn(`nothing runs in ${home}`, 'missionctl start');
   const pid = run.pids['launcher'];
-  return typeof pid === 'number' && isThere(pid) ? ok(`pid ${pid}`)
+  return typeof pid === 'number' && startedAt(pid) !== undefined ? ok(`pid ${pid}`)
     : fail(`run.json names pid ${pid}, and there is no such process: it was killed`, 'missionctl start: it stops what is left, and missions go on');
-}
-
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 export async function apiReady(subject: Subject) {
