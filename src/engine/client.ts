@@ -1,7 +1,8 @@
 /** Connections to Temporal, the same settings for api and worker. */
 import { readFile } from 'node:fs/promises';
-import { Client, Connection, type TLSConfig } from '@temporalio/client';
+import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor, type TLSConfig } from '@temporalio/client';
 import type { TemporalConfig } from '../config.ts';
+import { endsWithItsChannel } from './closed-channel.ts';
 
 /** One queue for workflows and their activities; work on a host's files has a queue of its own. */
 export const taskQueue = 'mission-control';
@@ -24,6 +25,7 @@ export async function connectionOptions(config: TemporalConfig): Promise<{ addre
 export async function createClient(config: TemporalConfig): Promise<Client> {
   const connection = Connection.lazy({
     ...await connectionOptions(config),
+    interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), endsWithItsChannel],
     // gRPC's own pause between attempts grows to two minutes, long after the server is back.
     channelArgs: {
       'grpc.initial_reconnect_backoff_ms': 100, 'grpc.min_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 1_000,

@@ -116,11 +116,11 @@ test('an agent that crashes, changes nothing or takes too long is an attempt tha
     'if (attempt === 1) process.exit(3);',
     'if (attempt === 3) await new Promise(() => setInterval(() => {}, 1000));',
   ].join('\n'));
-  await system.configure('agents.yaml', 'agents: {useless: {argv: [node, ./useless.mjs], timeout_seconds: 1.5}}\n');
+  await system.configure('agents.yaml', 'agents: {useless: {argv: [node, ./useless.mjs], timeout_seconds: 4}}\n');
   const repository = system.repository(calculator);
   const mission = await system.whenEnded((await withCandidates(repository, [], { assigned_to: 'useless' })).mission_id);
   expect(mission.remediation_history.map((entry) => entry.result)).toEqual([
-    'useless ended with exit code 3', 'useless changed nothing', 'useless ran into its time limit of 1.5 s',
+    'useless ended with exit code 3', 'useless changed nothing', 'useless ran into its time limit of 4 s',
   ]);
   expect(execFileSync('sh', ['-c', `grep -l MISSION_CONTROL_RUN=${mission.mission_id} /proc/[0-9]*/environ 2>/dev/null || true`], { encoding: 'utf8' })).toBe('');
 });
