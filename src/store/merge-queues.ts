@@ -44,3 +44,7 @@ export async function listQueues(query: Query, limit: number): Promise<ListedQue
                     AND mission_id IS DISTINCT FROM q.current->>'mission_id') m) w ON true
       ORDER BY (q.frozen IS NOT NULL) DESC, (q.current IS NOT NULL) DESC, q.updated_at DESC LIMIT $1`, [limit]);
 }
+
+/** Branches on which only reverts land, and why. */
+export const frozenQueues = (query: Query): Promise<{ target_branch: string; reason: string }[]> =>
+  query(`SELECT target_branch, frozen->>'reason' AS reason FROM merge_queues WHERE frozen IS NOT NULL ORDER BY repository_id, target_branch`);

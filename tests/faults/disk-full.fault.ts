@@ -1,10 +1,15 @@
-/** F7: no space left for artefacts, for worktrees: it is named, what is read is still read, and it goes on once there is space. */
+/**
+ * F7: no space left for artefacts, for worktrees, for everything at once: it is named, what is read is still read, and it
+ * goes on once there is space.
+ */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { projectRoot } from '../../src/project.ts';
 import { call, expectProblem, keyFor } from '../support/http.ts';
-import { calculator, fixedAdd } from '../support/repository.ts';
+import { eventually, launch, missionEnd, stopLaunched } from '../support/launched.ts';
+import { calculator, fixedAdd, makeRepository, temporaryFolder } from '../support/repository.ts';
 import { missionBody, startSystem, type System } from '../support/system.ts';
 
 let system: System;
@@ -19,17 +24,27 @@ afterEach(() => { for (const folder of mounted) unmount(folder); });
 
 /** A file system of a megabyte in the folder's place, filled to the last byte. Needs root, and a kernel that lets it. */
 function fill(folder: string): boolean {
+  if (!mountSmall(folder, 1)) return false;
+  fillUp(folder);
+  return true;
+}
+
+function mountSmall(folder: string, mib: number): boolean {
   mkdirSync(folder, { recursive: true });
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs', folder], { stdio: 'pipe' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m,mode=0755`, 'tmpfs', folder], { stdio: 'pipe' });
   } catch {
     return false;
   }
   mounted.add(folder);
-  try {
-    writeFileSync(join(folder, 'filler'), Buffer.alloc(2 * 1024 * 1024));
-  } catch { /* that was the point */ }
   return true;
+}
+
+function fillUp(folder: string): void {
+  const mib = Buffer.alloc(1024 * 1024);
+  try {
+    for (;;) appendFileSync(join(folder, 'filler'), mib);
+  } catch { /* that was the point */ }
 }
 const makeSpace = (folder: string): void => { rmSync(join(folder, 'filler')); };
 function unmount(folder: string): void {
@@ -64,4 +79,39 @@ test('no space for worktrees: the mission waits for an operator and says DISK_FU
   makeSpace(folder);
   await (await system.as('operator', 'operator')).post(`/mission-control/missions/${mission_id}/retry`, {});
   expect(await system.whenEnded(mission_id)).toMatchObject({ status: 'resolved', outcome: 'landed' });
+}, 180_000);
+
+test('no space for anything, database, engine and logs: nothing dies of it, and what comes afterwards lands', async ({ skip }) => {
+  const disk = temporaryFolder();
+  const home = join(disk, 'home');
+  if (!mountSmall(disk, 700)) skip('no tmpfs can be mounted here');
+  const elsewhere = temporaryFolder();
+  const config = join(elsewhere, 'config');
+  cpSync(join(projectRoot, 'config'), config, { recursive: true });
+  // All that this disk ever has free is less than the shipped floor.
+  writeFileSync(join(config, 'workspaces.yaml'), 'disk_floor_gb: 0\n');
+  const launched = await launch(home, [], { MISSION_CONTROL_REPO_ROOTS: elsewhere, MISSION_CONTROL_CONFIG: config });
+  try {
+    const repository = makeRepository(elsewhere, calculator);
+    const { api_url: url, pids } = launched.run();
+    const key = readFileSync(join(home, 'admin.key'), 'utf8').trim();
+    const json = missionBody(repository, [repository.diff(fixedAdd)]);
+    fillUp(disk);
+    // Each refusal is logged: many of them need more than the last page of a log has.
+    for (let i = 0; i < 40; i += 1) {
+      expectProblem(await call(url, '/mission-control/missions', { key, json }), 507, 'DISK_FULL');
+      expect((await call(url, '/mission-control/missions', { key })).status).toBe(200);
+    }
+    expect(launched.run().pids).toEqual(pids);
+    makeSpace(disk);
+    const made = await eventually(async () => {
+      const answer = await call(url, '/mission-control/missions', { key, json: { ...json, execute: true } });
+      return answer.status === 201 ? answer : undefined;
+    });
+    expect(await missionEnd(launched, made.body['mission_id'] as string)).toMatchObject({ status: 'resolved', outcome: 'landed' });
+    expect(launched.run().pids).toEqual(pids);
+  } finally {
+    await stopLaunched(launched);
+    rmSync(elsewhere, { recursive: true });
+  }
 }, 180_000);

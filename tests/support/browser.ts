@@ -26,7 +26,6 @@ export async function openBrowser() {
 
   async function open(options: Parameters<Browser['newContext']>[0] = {}): Promise<Seen> {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark', reducedMotion: 'reduce', locale: 'en-GB', ...options });
-    // The machine may be busy with other things.
     // Less than a test has: the step that did not come is then named.
     context.setDefaultTimeout(30_000);
     contexts.add(context);

@@ -6,6 +6,7 @@ import type { WatchedOwnPart } from '../../domain/own-subsystems.ts';
 import { reaches, sandboxLevels } from '../../domain/sandbox.ts';
 import { openFindings } from '../../store/finding-list.ts';
 import { backlog } from '../../store/ledger.ts';
+import { frozenQueues } from '../../store/merge-queues.ts';
 import { readPolicy } from '../../store/policy.ts';
 import { workersAlive } from '../../store/presence.ts';
 import { readSubsystems } from '../../store/subsystems.ts';
@@ -41,9 +42,8 @@ export async function ownPart(part: WatchedOwnPart, deps: ActivityDeps): Promise
     case 'workspaces': return free(deps.config.home);
     case 'scheduler': return scheduler(deps);
     case 'merge_queues': {
-      const frozen = await deps.database.query<{ target_branch: string; frozen_reason: string }>(
-        'SELECT target_branch, frozen_reason FROM merge_queues WHERE frozen_reason IS NOT NULL ORDER BY repository_id, target_branch');
-      return frozen.length === 0 ? well(0) : degraded(frozen.map((queue) => `${queue.target_branch} is frozen: ${queue.frozen_reason}`).join('; '), frozen.length);
+      const frozen = await frozenQueues(deps.database.query);
+      return frozen.length === 0 ? well(0) : degraded(frozen.map(({ target_branch, reason }) => `${target_branch} is frozen: ${reason}`).join('; '), frozen.length);
     }
     case 'metric_sources': {
       const blind = (await openFindings(deps.database.query)).filter((finding) => finding.source === 'detector');
