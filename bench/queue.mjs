@@ -24,7 +24,7 @@ onAnyEnd(() => rmSync(folder, { recursive: true, force: true }));
 const watched = watchGit(folder);
 const system = await launchSystem({ PATH: watched.path });
 mkdirSync(join(system.home, 'repositories'), { recursive: true });
-const engine = await connectTo(system.runFile().temporal_address);
+const engine = await connectTo(system.runFile());
 
 const checks = [];
 /** @param said what was seen, shown beside the promise */

@@ -16,7 +16,7 @@ if (label === undefined) {
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', 'tests', 'replay', 'histories');
 const home = resolve(process.env.MISSION_CONTROL_HOME || '.mission-control');
 const run = JSON.parse(readFileSync(join(home, 'run.json'), 'utf8'));
-const client = new Client({ connection: await Connection.connect({ address: run.temporal_address }) });
+const client = new Client({ connection: await Connection.connect({ address: run.temporal_address }), namespace: run.temporal_namespace });
 
 const kebab = (name) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 /** A history says what happened, not where: data directory, process and host names are replaced. */

@@ -42,7 +42,7 @@ const environmentSchema = z.object({
   MISSION_CONTROL_MIGRATION_URL: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   TEMPORAL_ADDRESS: z.string().min(1).optional(),
-  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
+  TEMPORAL_NAMESPACE: z.string().min(1).optional(),
   TEMPORAL_API_KEY: z.string().min(1).optional(),
   TEMPORAL_TLS_CERT: z.string().min(1).optional(),
   TEMPORAL_TLS_KEY: z.string().min(1).optional(),
@@ -110,7 +110,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     migrationUrl: env.MISSION_CONTROL_MIGRATION_URL,
     temporal: Object.freeze({
       address: env.TEMPORAL_ADDRESS,
-      namespace: env.TEMPORAL_NAMESPACE,
+      namespace: env.TEMPORAL_NAMESPACE ?? 'default',
       apiKey: env.TEMPORAL_API_KEY,
       tls: env.TEMPORAL_TLS === 'true' || env.TEMPORAL_TLS_CERT !== undefined || env.TEMPORAL_API_KEY !== undefined,
       certFile: env.TEMPORAL_TLS_CERT,

@@ -3,9 +3,9 @@ import { Client, Connection } from '@temporalio/client';
 import { mergeQueueId, nextInQueue } from '../../dist/domain/landing.js';
 import { severityRank } from '../../dist/domain/mission.js';
 
-export async function connectTo(address) {
+export async function connectTo({ temporal_address: address, temporal_namespace: namespace }) {
   const connection = await Connection.connect({ address });
-  return { client: new Client({ connection }), close: () => connection.close() };
+  return { client: new Client({ connection, namespace }), close: () => connection.close() };
 }
 
 const decode = (payloads) => JSON.parse(Buffer.from(payloads.payloads[0].data).toString('utf8'));

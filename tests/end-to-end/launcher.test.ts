@@ -114,9 +114,12 @@ test('DATABASE_URL and TEMPORAL_ADDRESS are used and nothing is started for them
   const db = await copyDatabase();
   const home = temporaryFolder();
   await mkdir(home, { recursive: true });
-  const system = await start(home, [], { DATABASE_URL: db.url, TEMPORAL_ADDRESS: provider.run().temporal_address });
+  const system = await start(home, [], {
+    DATABASE_URL: db.url, TEMPORAL_ADDRESS: provider.run().temporal_address, TEMPORAL_NAMESPACE: provider.run().temporal_namespace,
+  });
   expect(system.run().pids).toMatchObject({ postgres: null, temporal: null });
-  expect(system.run().temporal_address).toBe(provider.run().temporal_address);
+  expect(system.run()).toMatchObject({ temporal_address: provider.run().temporal_address, temporal_namespace: provider.run().temporal_namespace });
+  expect(provider.run().temporal_namespace).toMatch(/^mission-control-[0-9a-f]{8}$/);
   expect(readFileSync(system.run().database_url_file, 'utf8').trim()).toBe(db.url);
   expect(existsSync(join(home, 'postgres'))).toBe(false);
   await stopLaunched(started.pop()!);

@@ -4,14 +4,12 @@
  */
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readConfig } from '../../src/config.ts';
 import type { Approval } from '../../src/domain/approval.ts';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import { codingStages } from '../../src/domain/stages.ts';
-import { createClient } from '../../src/engine/client.ts';
 import { expectNothingLeft, expectOneCleanLanding, expectWholeLedger } from '../support/aftermath.ts';
 import { createCrashMission, doorOf, doors, launchForCrashes, type CrashMission, type CrashSystem } from '../support/crash-mission.ts';
-import { eventually, missionEnd, stopLaunched } from '../support/launched.ts';
+import { engineOf, eventually, missionEnd, stopLaunched } from '../support/launched.ts';
 import { turnstile } from '../support/turnstile.ts';
 import { approve } from './matrix/kill-in-each-stage.ts';
 
@@ -19,7 +17,7 @@ let system: CrashSystem;
 let temporal: Client;
 beforeAll(async () => {
   system = await launchForCrashes();
-  temporal = await createClient(readConfig({ TEMPORAL_ADDRESS: system.launched.run().temporal_address }).temporal);
+  temporal = await engineOf(system.launched);
 }, 180_000);
 afterAll(async () => {
   await temporal.connection.close();

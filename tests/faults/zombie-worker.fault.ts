@@ -25,7 +25,7 @@ async function secondWorker(): Promise<ProcessIdentity> {
   const child = spawn(process.execPath, ['--enable-source-maps', join(projectRoot, 'dist', 'worker', 'main.js')], {
     detached: true, stdio: ['ignore', fd, fd], env: {
       ...process.env, MISSION_CONTROL_HOME: home, MISSION_CONTROL_CONFIG: join(home, 'config'), DATABASE_URL: system.databaseUrl(),
-      TEMPORAL_ADDRESS: system.launched.run().temporal_address,
+      TEMPORAL_ADDRESS: system.launched.run().temporal_address, TEMPORAL_NAMESPACE: system.launched.run().temporal_namespace,
     },
   });
   closeSync(fd);

@@ -2,15 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { readConfig } from '../../src/config.ts';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import { codingStages, type StageRecord } from '../../src/domain/stages.ts';
 import { parseVkey } from '../../src/ledger/note.ts';
 import { verifyDatabase } from '../../src/ledger/verify-ledger.ts';
-import { createClient } from '../../src/engine/client.ts';
 import { ledgerPaths } from '../../src/home.ts';
 import type { CrashMission, CrashSystem } from './crash-mission.ts';
-import { eventually } from './launched.ts';
+import { engineOf, eventually } from './launched.ts';
 import { runningIn } from './processes.ts';
 import { withClient } from './turnstile.ts';
 
@@ -70,7 +68,7 @@ const activitiesIn = (folder: string): string[] => readdirSync(folder).map((name
   (JSON.parse(readFileSync(join(folder, name), 'utf8')) as { activity: string }).activity);
 
 async function openWorkflows(system: CrashSystem, missionIds: readonly string[]): Promise<string[]> {
-  const temporal = await createClient(readConfig({ TEMPORAL_ADDRESS: system.launched.run().temporal_address }).temporal);
+  const temporal = await engineOf(system.launched);
   try {
     const open: string[] = [];
     for await (const { workflowId } of temporal.workflow.list({ query: "ExecutionStatus = 'Running'" })) open.push(workflowId);

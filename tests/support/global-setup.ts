@@ -1,6 +1,6 @@
 /** Once per run: a PostgreSQL server with a migrated template database, and the Temporal binary. */
 import { openSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -23,7 +23,11 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const temporalBinary = await findTemporal((line) => console.log(line));
   project.provide('chromium', await findChromium());
-  const home = await mkdtemp(join(tmpdir(), 'mission-control-test-'));
+  // Everything that a test leaves behind lies below this folder, and goes with it. Others may pass through, as through /tmp.
+  const run = await mkdtemp(join(tmpdir(), 'mc-'));
+  await chmod(run, 0o755);
+  process.env['TMPDIR'] = run;
+  const home = await mkdtemp(join(run, 'mission-control-test-'));
   await openHome(home);
   const cluster = await preparePostgres(home, await freePort(0), () => undefined);
   const log = openSync(join(home, 'postgres.log'), 'a');
@@ -35,6 +39,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     await cluster.stop();
     child.kill('SIGKILL');
-    await rm(home, { recursive: true, force: true });
+    await rm(run, { recursive: true, force: true, maxRetries: 3 });
   };
 }

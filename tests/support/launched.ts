@@ -5,11 +5,13 @@ import { existsSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClient, type ApiClient } from '../../src/cli/client.ts';
+import { readConfig } from '../../src/config.ts';
 import { isAlive, identityOf, type ProcessIdentity } from '../../src/processes.mjs';
 import type { RunFile } from '../../src/cli/launcher/main.ts';
 import type { Approval } from '../../src/domain/approval.ts';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import { isTerminal } from '../../src/domain/mission.ts';
+import { createClient as createEngineClient } from '../../src/engine/client.ts';
 import { projectRoot } from '../../src/project.ts';
 import { openToCommands } from './open-sandbox.ts';
 import { temporaryFolder } from './repository.ts';
@@ -73,6 +75,12 @@ function logsOf(home: string): string {
   const folder = join(home, 'logs');
   if (!existsSync(folder)) return '';
   return readdirSync(folder).map((name) => `--- ${name}\n${readFileSync(join(folder, name), 'utf8').slice(-2_000)}`).join('\n');
+}
+
+/** A client of the engine that the launcher started. Whoever asks closes its connection. */
+export function engineOf(launched: Launched): ReturnType<typeof createEngineClient> {
+  const { temporal_address: TEMPORAL_ADDRESS, temporal_namespace: TEMPORAL_NAMESPACE } = launched.run();
+  return createEngineClient(readConfig({ TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE }).temporal);
 }
 
 /** Every process of a running system. */

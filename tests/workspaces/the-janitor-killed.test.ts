@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import type { TidyReport } from '../../src/domain/workspaces.ts';
-import { createClient } from '../../src/engine/client.ts';
 import { hostIdOf } from '../../src/home.ts';
-import { eventually, identities, killHard, launch, makeGate, missionEnd, restarted, stopLaunched, type Launched } from '../support/launched.ts';
+import { engineOf, eventually, identities, killHard, launch, makeGate, missionEnd, restarted, stopLaunched, type Launched } from '../support/launched.ts';
 import { calculator, fixedAdd, makeRepository, temporaryFolder } from '../support/repository.ts';
 import { missionBody } from '../support/system.ts';
 
@@ -39,7 +38,7 @@ test('kill -9 in the middle of its turn: the next worker brings it to its end, a
     writeFileSync(join(orphan, 'file'), 'x');
   }
   writeFileSync(closed, '');
-  const temporal = await createClient({ address: system.run().temporal_address, namespace: 'default', apiKey: undefined, tls: false, certFile: undefined, keyFile: undefined, caFile: undefined, uiUrl: undefined });
+  const temporal = await engineOf(system);
   try {
     await temporal.schedule.getHandle(`tidy-workspaces-${await hostIdOf(home)}`).trigger();
     await eventually(() => existsSync(began));

@@ -15,7 +15,7 @@ import { freePort, requirePort } from './ports.ts';
 import { preparePostgres } from './postgres.ts';
 import { supervise, type ChildSpec, type Supervised } from './supervisor.ts';
 import { setAsideWhenDamaged } from './temporal-file.ts';
-import { findTemporal, temporalServer } from './temporal.ts';
+import { findTemporal, namespaceOf, temporalServer } from './temporal.ts';
 
 export const postgresPort = 5440;
 export const temporalPort = 7233;
@@ -27,6 +27,7 @@ const rotateLogAt = 20 * 1024 * 1024;
 export interface RunFile {
   api_url: string;
   temporal_address: string;
+  temporal_namespace: string;
   temporal_ui_url: string | null;
   database_url_file: string;
   pids: Record<string, number | null>;
@@ -110,7 +111,7 @@ function createSystem(signal: AbortSignal) {
     const [databaseUrl, temporal] = await Promise.all([database(), engine()]);
     const env = {
       ...process.env, DATABASE_URL: databaseUrl, MISSION_CONTROL_HOME: config.home, MISSION_CONTROL_PORT: String(apiPort),
-      TEMPORAL_ADDRESS: temporal.address, ...(temporal.uiUrl === null ? {} : { TEMPORAL_UI_URL: temporal.uiUrl }),
+      TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace, ...(temporal.uiUrl === null ? {} : { TEMPORAL_UI_URL: temporal.uiUrl }),
     };
     for (const name of ['worker', 'api'] as const) {
       const script = join(projectRoot, 'dist', name, 'main.js');
@@ -122,7 +123,7 @@ function createSystem(signal: AbortSignal) {
     const urlFile = join(config.home, 'database.url');
     await replaceFile(urlFile, `${databaseUrl}\n`);
     await chmod(urlFile, 0o600);
-    runFile = { api_url: apiUrl, temporal_address: temporal.address, temporal_ui_url: temporal.uiUrl, database_url_file: urlFile };
+    runFile = { api_url: apiUrl, temporal_address: temporal.address, temporal_namespace: temporal.namespace, temporal_ui_url: temporal.uiUrl, database_url_file: urlFile };
     changed();
     await writing;
     say([
@@ -161,8 +162,8 @@ function createSystem(signal: AbortSignal) {
     return url;
   }
 
-  async function engine(): Promise<{ address: string; uiUrl: string | null }> {
-    if (config.temporal.address !== undefined) return { address: config.temporal.address, uiUrl: config.temporal.uiUrl ?? null };
+  async function engine(): Promise<{ address: string; namespace: string; uiUrl: string | null }> {
+    if (config.temporal.address !== undefined) return { address: config.temporal.address, namespace: config.temporal.namespace, uiUrl: config.temporal.uiUrl ?? null };
     const binary = await findTemporal(say);
     const port = await freePort(temporalPort);
     const uiPort = await freePort(temporalUiPort);
@@ -170,7 +171,8 @@ function createSystem(signal: AbortSignal) {
     if (uiPort !== temporalUiPort) say(`port ${temporalUiPort} is taken; the Temporal UI gets ${uiPort}`);
     const synchronous = process.env['MISSION_CONTROL_TEMPORAL_SYNCHRONOUS'] === 'full' ? 'full' : 'normal';
     const file = join(config.home, 'temporal.sqlite');
-    const server = temporalServer(binary, file, port, uiPort, config.temporal.namespace, synchronous);
+    const namespace = process.env['TEMPORAL_NAMESPACE'] ?? namespaceOf(config.home);
+    const server = temporalServer(binary, file, port, uiPort, namespace, synchronous);
     const checkFile = setAsideWhenDamaged(file, join(config.home, 'logs', 'temporal.log'), say);
     add({
       name: 'temporal', stopWithinMs: 5_000,
@@ -182,7 +184,7 @@ function createSystem(signal: AbortSignal) {
     await server.ready(within());
     // The pragma was once silently ignored by the CLI: without a WAL file a crash could lose what was acknowledged.
     statSync(`${file}-wal`);
-    return server;
+    return { ...server, namespace };
   }
 
   const within = (): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(readyWithinMs)]);

@@ -61,10 +61,11 @@ export async function withDatabase<T>(url: string, work: (client: pg.Client) => 
 export async function temporal({ run, config, home }: Subject) {
   const address = run?.temporal_address ?? config.temporal.address;
   if (address === undefined) return temporalBinary();
+  const namespace = run?.temporal_namespace ?? config.temporal.namespace;
   const connection = Connection.lazy(await connectionOptions({ ...config.temporal, address }));
   try {
     const { serverVersion } = await connection.withDeadline(Date.now() + answerWithinMs, async () => {
-      await connection.workflowService.describeNamespace({ namespace: config.temporal.namespace });
+      await connection.workflowService.describeNamespace({ namespace });
       return connection.workflowService.getSystemInfo({});
     });
     return ok(`server ${serverVersion ?? 'of unknown version'} answers at ${address}`);
