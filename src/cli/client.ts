@@ -41,7 +41,9 @@ export class ApiError extends Error {
 export class ApiUnreachable extends Error {
   constructor(url: string, error: Error & { cause?: unknown }) {
     const cause = error.cause instanceof Error ? error.cause : error;
-    super(`${url} does not answer: ${(cause as NodeJS.ErrnoException).code ?? cause.message}`, { cause: error });
+    const { code } = cause as NodeJS.ErrnoException;
+    // A DOMException's code is a number that says nothing to anybody.
+    super(`${url} does not answer: ${typeof code === 'string' ? code : cause.message}`, { cause: error });
     this.name = 'ApiUnreachable';
   }
 }

@@ -39,6 +39,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     await cluster.stop();
     child.kill('SIGKILL');
-    await rm(run, { recursive: true, force: true, maxRetries: 3 });
+    await rm(run, { recursive: true, force: true, maxRetries: 3 }).catch((error: Error) => console.error(`left behind: ${error.message}`));
   };
 }

@@ -29,6 +29,7 @@ const queueSchema = z.object({
 const wordSchema = z.strictObject({
   target_branch: z.string().refine(isBranchName, branchRule), reason: text(10_000),
 });
+interface Branch { repository_id: string; target_branch: string }
 const answerSchema = z.object({ repository_id: z.string(), target_branch: z.string(), frozen: nullable(freezeSchema) });
 
 export const queueRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app) => {
@@ -42,50 +43,39 @@ export const queueRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app)
     },
   }, async (request) => ({ items: await listQueues(database.query, request.query.limit), next_cursor: null }));
 
-  app.post('/queues/:repository_id/freeze', {
-    config: { permission: 'queue:steer' },
-    schema: {
-      tags: ['queues'], summary: 'Let nothing but reverts land on a branch until it is unfrozen; what lands now is brought to its end',
-      params: z.strictObject({ repository_id: idText }), body: wordSchema, response: answers(202, answerSchema),
-    },
-  }, async (request, reply) => {
-    const { repository_id } = request.params;
-    const { target_branch, reason } = request.body;
-    await requireRepository(repository_id);
-    reply.code(202);
+  /** A word to a merge queue, as an Update of its workflow. */
+  function word(verb: 'freeze' | 'unfreeze', summary: string, tell: (branch: Branch, input: messages.QueueWord) => Promise<messages.QueueAnswer>): void {
+    app.post(`/queues/:repository_id/${verb}`, {
+      config: { permission: 'queue:steer' },
+      schema: { tags: ['queues'], summary, params: z.strictObject({ repository_id: idText }), body: wordSchema, response: answers(202, answerSchema) },
+    }, async (request, reply) => {
+      const { repository_id } = request.params;
+      const { target_branch, reason } = request.body;
+      if (await findRepository(database, repository_id) === undefined) throw new Problem(404, 'REPOSITORY_NOT_FOUND', `there is no repository ${repository_id}`);
+      const answer = await tell({ repository_id, target_branch }, { principal: request.principal, reason, valid_until: validUntil() });
+      reply.code(202);
+      return { repository_id, target_branch, ...answer };
+    });
+  }
+
+  word('freeze', 'Let nothing but reverts land on a branch until it is unfrozen; what lands now is brought to its end', async ({ repository_id, target_branch }, input) => {
     try {
-      const answer = await temporal.withDeadline(Date.now() + updateDeadlineMs, () => temporal.workflow.executeUpdateWithStart(messages.freezeQueue, {
-        args: [{ principal: request.principal, reason, valid_until: validUntil() }],
+      return await temporal.withDeadline(Date.now() + updateDeadlineMs, () => temporal.workflow.executeUpdateWithStart(messages.freezeQueue, {
+        args: [input],
         startWorkflowOperation: new WithStartWorkflowOperation('mergeQueue', { ...mergeQueueStart(repository_id, target_branch), workflowIdConflictPolicy: 'USE_EXISTING' }),
       }));
-      return { repository_id, target_branch, ...answer };
     } catch (error) {
       throw engineProblem(error, mergeQueueId(repository_id, target_branch));
     }
   });
 
-  app.post('/queues/:repository_id/unfreeze', {
-    config: { permission: 'queue:steer' },
-    schema: {
-      tags: ['queues'], summary: 'Let missions land on the branch again',
-      params: z.strictObject({ repository_id: idText }), body: wordSchema, response: answers(202, answerSchema),
-    },
-  }, async (request, reply) => {
-    const { repository_id } = request.params;
-    const { target_branch, reason } = request.body;
-    await requireRepository(repository_id);
-    reply.code(202);
+  word('unfreeze', 'Let missions land on the branch again', async ({ repository_id, target_branch }, input) => {
     try {
-      const answer = await update(deps, mergeQueueId(repository_id, target_branch), messages.unfreezeQueue, { principal: request.principal, reason, valid_until: validUntil() });
-      return { repository_id, target_branch, ...answer };
+      return await update(deps, mergeQueueId(repository_id, target_branch), messages.unfreezeQueue, input);
     } catch (error) {
       // A queue in which nothing waits and nothing is frozen does not run.
       if (error instanceof Problem && error.code === 'MISSION_NOT_RUNNING') throw new Problem(409, 'QUEUE_NOT_FROZEN', `the queue of ${target_branch} is not frozen`);
       throw error;
     }
   });
-
-  async function requireRepository(id: string): Promise<void> {
-    if (await findRepository(database, id) === undefined) throw new Problem(404, 'REPOSITORY_NOT_FOUND', `there is no repository ${id}`);
-  }
 };
