@@ -2,16 +2,17 @@
 import type { MissionDetail, MissionSummary } from '../domain/mission-view.ts';
 import { latestAttempts, pipelineOf, type StageRecord } from '../domain/stages.ts';
 import type { Config } from '../config.ts';
+import { workflowsUrl } from '../engine/ui.ts';
 import type { MissionRow } from '../store/missions.ts';
 
 export function summaryOf(row: MissionRow, config: Config): MissionSummary {
   const { package: pack, created_seq: _seq, execute_requested_at: _requested, repository_id: _repository, origin: _origin, ...state } = row;
-  const { uiUrl, namespace } = config.temporal;
+  const workflows = workflowsUrl(config.temporal);
   const started = row.started_at !== null || row.execute_requested_at !== null;
   return {
     ...pack, ...state,
     links: {
-      temporal: uiUrl === undefined || !started ? null : `${uiUrl}/namespaces/${namespace}/workflows/${row.mission_id}`,
+      temporal: workflows === null || !started ? null : `${workflows}/${row.mission_id}`,
       commit: commitLink(row),
     },
   };

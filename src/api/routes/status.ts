@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { worst } from '../../domain/subsystem-health.ts';
+import { workflowsUrl } from '../../engine/ui.ts';
 import { digestOf } from '../../ledger/canonical.ts';
 import { projectRoot, version } from '../../project.ts';
 import { countByStatus } from '../../store/missions.ts';
@@ -36,7 +37,7 @@ export const statusRoutes = (deps: ApiDeps): FastifyPluginAsyncZod => async (app
     const of = (status: string): number => counts[status] ?? 0;
     return {
       ...git, version, environment: deps.config.environment, config_hash: `sha256:${configHash}`,
-      temporal_ui_url: deps.config.temporal.uiUrl ?? null,
+      temporal_ui_url: workflowsUrl(deps.config.temporal),
       total_missions: Object.values(counts).reduce((sum, count) => sum + count, 0),
       open_missions: of('open'), in_progress_missions: of('in_progress'), observing_missions: of('observing'),
       resolved_missions: of('resolved'), escalated_missions: of('escalated'), aborted_missions: of('aborted'),

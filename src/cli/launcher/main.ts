@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { chmod, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig, type Config } from '../../config.ts';
+import { workflowsUrl } from '../../engine/ui.ts';
 import { openHome } from '../../home.ts';
 import { projectRoot } from '../../project.ts';
 import { migrate } from '../../store/migrate.ts';
@@ -130,7 +131,7 @@ function createSystem(signal: AbortSignal) {
       '', `Mission Control is ready (${((performance.now() - started) / 1_000).toFixed(1)} s)`,
       ...await dashboardLines(apiUrl),
       `  API          ${apiUrl}/docs`,
-      ...(temporal.uiUrl === null ? [] : [`  Temporal UI  ${temporal.uiUrl}`]),
+      ...(temporal.uiUrl === null ? [] : [`  Temporal UI  ${workflowsUrl(temporal)}`]),
       `  admin key    ${join(config.home, 'admin.key')}`,
       `  logs         ${join(config.home, 'logs')}`,
     ].join('\n'));
