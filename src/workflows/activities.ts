@@ -4,7 +4,10 @@ import type { Activities } from '../activities/index.ts';
 import { permanentFailures } from '../domain/failure.ts';
 import { landingQueueOf } from '../domain/landing.ts';
 
-/** Short keyed database writes. They go on until the database is back: nothing may be decided that is not recorded. */
+/**
+ * Short keyed database writes, and questions that are answered the same when they are asked twice. They go on until the
+ * database is back: nothing may be decided that is not recorded.
+ */
 export const record = oneAtATime(proxyLocalActivities<Activities>({
   startToCloseTimeout: '10s',
   localRetryThreshold: '30s',
@@ -37,6 +40,13 @@ export const main = proxyActivities<Activities>({
   startToCloseTimeout: '10s',
   retry: { initialInterval: '100ms', maximumInterval: '2s', backoffCoefficient: 2 },
 });
+
+/**
+ * What is asked of the world before something is recorded that rests on the answer. A local activity is asked again when
+ * its workflow task is lost with its worker: a second, different answer would be at odds with what was recorded after the
+ * first, and the record stands.
+ */
+export const lookUp = (): Activities => (patched('answers-outlive-their-task') ? main : record);
 
 /**
  * Work on one host's files. What a dead worker left is failed by the next one on that host and done again at once; the

@@ -1,7 +1,7 @@
 /** Missions that must be resolved first: a wait that their own end ends. */
 import { setHandler } from '@temporalio/workflow';
 import { isTerminal } from '../domain/mission.ts';
-import { record } from './activities.ts';
+import { lookUp } from './activities.ts';
 import { MissionEscalated } from './interrupts.ts';
 import * as messages from './messages.ts';
 import type { Mission } from './mission.ts';
@@ -25,7 +25,7 @@ export function openDependencies(mission: Mission): Dependencies {
       for (;;) {
         // Counted before looking: one that ends in between is seen either way.
         const before = ended;
-        const all = await record.dependencies(mission.package.mission_id);
+        const all = await lookUp().dependencies(mission.package.mission_id);
         const lost = all.find(({ status }) => isTerminal(status) && status !== 'resolved');
         if (lost !== undefined) throw new MissionEscalated(`it depends on ${lost.mission_id}, which ended ${lost.status}`);
         const open = all.filter(({ status }) => status !== 'resolved').map(({ mission_id }) => mission_id);

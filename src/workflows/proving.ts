@@ -3,7 +3,7 @@ import type { AgentResult } from '../activities/agent.ts';
 import { anyAgent, type Agent, type CommandAgent, type EarlierAttempt, type QueueAgent } from '../domain/agent.ts';
 import type { AppliedCandidate, CommitRef, FrozenContext, TestsResult } from '../domain/coding.ts';
 import { codingStages } from '../domain/stages.ts';
-import { onHost, record } from './activities.ts';
+import { lookUp, onHost, record } from './activities.ts';
 import type { AgentQueue } from './agent-queue.ts';
 import { openBudget } from './budget.ts';
 import { commitMessage } from './landing.ts';
@@ -198,7 +198,7 @@ async function prove(
   }));
   if (diagnostics.outcome === 'failed') return `publish_diagnostics: ${diagnostics.reason}`;
 
-  const metrics = await mission.stage('collect_metrics', (attempt) => record.collectMetrics({
+  const metrics = await mission.stage('collect_metrics', (attempt) => lookUp().collectMetrics({
     mission_id: pack.mission_id, attempt, targets: pack.acceptance_criteria.metric_targets,
     measured: { ...tests.metrics, ...stress.metrics },
   }));

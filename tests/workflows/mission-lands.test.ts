@@ -87,3 +87,22 @@ test('a rejected change ends the mission and lands nothing', async () => {
   expect(mission.ended_reason).toContain('rejected by approver');
   expect(repository.log()).toHaveLength(1);
 });
+
+test('what records rest on is in the history first: local activities are only those that answer the same when asked twice', async () => {
+  const repository = system.repository(calculator);
+  const first = await system.whenEnded((await system.send(repository, [repository.diff(fixedAdd)])).mission_id);
+  const text = repository.diff({ 'more.js': 'export const more = 1;\n' });
+  const then = await system.whenEnded((await system.send(repository, [], {
+    acceptance_criteria: { observation_window_minutes: 0.01, observation_window: { metrics: 'none', reason: 'a test of the pipeline' } },
+    workspace: { repo_path: repository.path, patch_candidates: [{ kind: 'diff', text }], dependencies: [first.mission_id] },
+  })).mission_id);
+  expect(then).toMatchObject({ outcome: 'landed' });
+  const { events } = await system.temporal.workflow.getHandle(then.mission_id).fetchHistory();
+  const durable = events!.map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+  expect(durable).toEqual(expect.arrayContaining(['dependencies', 'collectMetrics']));
+  const local = events!.flatMap((event) => event.markerRecordedEventAttributes?.details?.['data']?.payloads ?? [])
+    .map((payload) => (JSON.parse(Buffer.from(payload.data!).toString('utf8')) as { activity_type?: string }).activity_type);
+  const same = ['write', 'storeEvidence', 'digestForApproval', 'findAgent', 'chooseHost', 'hostState'];
+  expect([...new Set(local)].filter((name) => name !== undefined && !same.includes(name))).toEqual([]);
+  expect(local).toContain('write');
+});
