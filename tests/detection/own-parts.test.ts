@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ownPart } from '../../src/activities/watching/own-parts.ts';
 import type { WatchedOwnPart } from '../../src/domain/own-subsystems.ts';
 import { saveQueue } from '../../src/store/merge-queues.ts';
+import { aRepository } from '../store/fixtures.ts';
 import { openWatchBench, type WatchBench } from '../support/watch-bench.ts';
 
 let bench: WatchBench;
@@ -20,11 +21,10 @@ describe('on a system that just began', () => {
 });
 
 test('a frozen merge queue is degraded, with its branch and why', async () => {
-  const [repository] = await bench.db.database.query<{ repository_id: string }>(
-    `INSERT INTO repositories (repository_id, name, origin, default_branch) VALUES ('repo_frozen', 'frozen', '/nowhere', 'main') RETURNING repository_id`);
+  const repository = await aRepository(bench.db.database);
   await saveQueue(bench.db.database, {
     row: {
-      repository_id: repository!.repository_id, target_branch: 'main', current: null,
+      repository_id: repository.repository_id, target_branch: 'main', current: null,
       frozen: { code: 'operator', reason: 'a release is under way', by: 'ann', since: '2026-01-01T00:00:00.000Z', mission_id: null },
     },
     event: null,
