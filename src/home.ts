@@ -1,5 +1,6 @@
 /** The data directory: made private, checked at each start, and what identifies this host in it. */
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSigner, publicBytes, type Signer } from './ledger/note.ts';
@@ -89,6 +90,13 @@ const newLedgerKey = (): string => generateKeyPairSync('ed25519').privateKey.exp
 /** Names this host's checkouts; from a file, because host names change and data directories move. */
 export const hostIdOf = (home: string): Promise<string> =>
   fileOnce(join(home, 'host-id'), () => randomBytes(6).toString('hex'));
+
+/**
+ * The namespace of the data directory's embedded engine, its own: a worker whose engine is dead for a moment must not take
+ * work from another system's engine that got its port. Engines from before this rule keep `default`, where their missions are.
+ */
+export const namespaceOf = (home: string): Promise<string> => fileOnce(join(home, 'temporal.namespace'), () =>
+  (existsSync(join(home, 'temporal.sqlite')) ? 'default' : `mission-control-${randomBytes(4).toString('hex')}`));
 
 /** Pepper of the API keys' HMACs, outside the database. @throws Error when the file holds something else, or half of one */
 export async function pepperOf(home: string): Promise<Buffer> {

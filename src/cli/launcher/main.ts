@@ -5,7 +5,7 @@ import { chmod, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig, type Config } from '../../config.ts';
 import { workflowsUrl } from '../../engine/ui.ts';
-import { openHome } from '../../home.ts';
+import { namespaceOf, openHome } from '../../home.ts';
 import { projectRoot } from '../../project.ts';
 import { migrate } from '../../store/migrate.ts';
 import { createClient } from '../client.ts';
@@ -16,7 +16,7 @@ import { freePort, requirePort } from './ports.ts';
 import { preparePostgres } from './postgres.ts';
 import { supervise, type ChildSpec, type Supervised } from './supervisor.ts';
 import { setAsideWhenDamaged } from './temporal-file.ts';
-import { findTemporal, namespaceOf, temporalServer } from './temporal.ts';
+import { findTemporal, temporalServer } from './temporal.ts';
 
 export const postgresPort = 5440;
 export const temporalPort = 7233;
@@ -172,7 +172,7 @@ function createSystem(signal: AbortSignal) {
     if (uiPort !== temporalUiPort) say(`port ${temporalUiPort} is taken; the Temporal UI gets ${uiPort}`);
     const synchronous = process.env['MISSION_CONTROL_TEMPORAL_SYNCHRONOUS'] === 'full' ? 'full' : 'normal';
     const file = join(config.home, 'temporal.sqlite');
-    const namespace = process.env['TEMPORAL_NAMESPACE'] ?? namespaceOf(config.home);
+    const namespace = process.env['TEMPORAL_NAMESPACE'] ?? await namespaceOf(config.home);
     const server = temporalServer(binary, file, port, uiPort, namespace, synchronous);
     const checkFile = setAsideWhenDamaged(file, join(config.home, 'logs', 'temporal.log'), say);
     add({

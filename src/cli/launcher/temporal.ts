@@ -3,8 +3,7 @@
  * Search order: PATH, our cache, the SDK's download, `go install`. (`TEMPORAL_ADDRESS` starts nothing at all.)
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -114,18 +113,6 @@ async function goInstall(target: string, say: Say): Promise<string> {
     clearInterval(timer);
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/**
- * The namespace of a data directory's embedded engine, its own: a worker whose engine is dead for a moment must not take
- * work from another system's engine that got its port. Engines from before this rule keep `default`, where their missions are.
- */
-export function namespaceOf(home: string): string {
-  const file = join(home, 'temporal.namespace');
-  if (existsSync(file)) return readFileSync(file, 'utf8').trim();
-  const name = existsSync(join(home, 'temporal.sqlite')) ? 'default' : `mission-control-${randomUUID().slice(0, 8)}`;
-  writeFileSync(file, `${name}\n`, { mode: 0o600 });
-  return name;
 }
 
 export interface TemporalServer {
