@@ -1,5 +1,4 @@
 /** Durable schedules, made by whichever worker comes first. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import type { Duration } from '@temporalio/common';
 import { taskQueue } from '../engine/client.ts';
@@ -25,7 +24,7 @@ const lookEveryMs = 15_000;
  * Makes the schedules, and makes them again when the engine has lost them with everything else: nothing inside of it could
  * notice. Records whose workflows went with them are told anew.
  */
-export async function keepSchedules(temporal: Client, query: Query, host: Host, logger: Logger): Promise<{ stop(): Promise<void> }> {
+export async function keepSchedules(temporal: Client, query: Query, host: Host, logger: Logger): Promise<{ stop(): void }> {
   const schedules = schedulesOf(host);
   for (const schedule of schedules) await ensureSchedule(temporal, ...schedule);
   const isLost = (id: string): Promise<boolean> =>
@@ -38,18 +37,11 @@ export async function keepSchedules(temporal: Client, query: Query, host: Host, 
     for (const schedule of lost) await ensureSchedule(temporal, ...schedule);
     logger.error({ event: 'engine.state_lost', schedules: lost.length, capas });
   };
-  let looking = Promise.resolve();
   const timer = setInterval(() => {
     // An engine or a database that is away is asked again; until it answers nothing is known to be lost.
-    looking = look().catch((error: Error) => { logger.warn({ event: 'schedules.unseen', reason: error.message }); });
+    look().catch((error: Error) => { logger.warn({ event: 'schedules.unseen', reason: error.message }); });
   }, lookEveryMs);
-  return {
-    // A question that is under way must not outlive its connection; one that nobody answers must not hold the worker.
-    async stop() {
-      clearInterval(timer);
-      await Promise.race([looking, sleep(2_000, undefined, { ref: false })]);
-    },
-  };
+  return { stop: () => { clearInterval(timer); } };
 }
 
 /**

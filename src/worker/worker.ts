@@ -94,7 +94,7 @@ export async function startWorker(
     try {
       await Promise.all(workers.map((worker) => worker.run().finally(stop)));
     } finally {
-      await schedules.stop();
+      schedules.stop();
       await presence.release();
       // After the last activity, so that what it wrote is sealed by the one who goes.
       await ledger.stop();
