@@ -22,16 +22,20 @@ export const record = oneAtATime(proxyLocalActivities<Activities>({
  */
 function oneAtATime(activities: Activities): Activities {
   let last: Promise<void> | null = null;
+  return around(activities, (run) => {
+    const turn = last === null || !patched('one-local-activity-at-a-time') ? run() : last.then(run);
+    const ended: Promise<void> = turn.then(() => undefined, () => undefined).then(() => {
+      if (last === ended) last = null;
+    });
+    last = ended;
+    return turn;
+  });
+}
+
+/** The same activities, each call of them made by `how`. */
+function around(activities: Activities, how: (run: () => Promise<unknown>) => Promise<unknown>): Activities {
   return new Proxy(activities, {
-    get: (target, name: keyof Activities) => (...args: unknown[]): Promise<unknown> => {
-      const run = () => (target[name] as (...given: unknown[]) => Promise<unknown>)(...args);
-      const turn = last === null || !patched('one-local-activity-at-a-time') ? run() : last.then(run);
-      const ended: Promise<void> = turn.then(() => undefined, () => undefined).then(() => {
-        if (last === ended) last = null;
-      });
-      last = ended;
-      return turn;
-    },
+    get: (target, name: keyof Activities) => (...args: unknown[]) => how(() => (target[name] as (...given: unknown[]) => Promise<unknown>)(...args)),
   });
 }
 
@@ -76,16 +80,14 @@ export const neverStarted = (error: unknown): boolean =>
 
 /** An activity that did not begin in time waits on while its host is there, and fails when it is gone. */
 function waitingForTurn(hostQueue: string, activities: Activities): Activities {
-  return new Proxy(activities, {
-    get: (target, name: keyof Activities) => async (...args: unknown[]) => {
-      for (;;) {
-        try {
-          return await (target[name] as (...given: unknown[]) => Promise<unknown>)(...args);
-        } catch (error) {
-          if (!neverStarted(error) || !(await record.hostState(hostQueue)).alive) throw error;
-        }
+  return around(activities, async (run) => {
+    for (;;) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!neverStarted(error) || !(await record.hostState(hostQueue)).alive) throw error;
       }
-    },
+    }
   });
 }
 
