@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
@@ -14,7 +15,7 @@ export function isFree(host: string, port: number): Promise<boolean> {
 }
 
 /**
- * The wanted port if it is free, else one that the system picks. Two of our processes that look at the same moment get
+ * The wanted port if it is free, else one picked by chance. Two of our processes that look at the same moment get
  * different ones: each notes what it took, for as long as it lives.
  */
 export async function freePort(wanted: number): Promise<number> {
@@ -25,15 +26,17 @@ export async function freePort(wanted: number): Promise<number> {
   }
 }
 
-function pickedPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0 }, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+/**
+ * Of those that no system hands out by itself (Linux from 32768, macOS and Windows from 49152): a port that was picked
+ * stays free until it is listened on, and while its process is started again. Temporal takes a few of the others as it starts.
+ */
+const picked = { from: 20_000, to: 32_000 };
+
+async function pickedPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(picked.from, picked.to);
+    if (await isFree('127.0.0.1', port)) return port;
+  }
 }
 
 /** False when another living process of ours took the port and may be about to listen on it. */
