@@ -5,9 +5,10 @@ import { systemActor } from '../domain/actor.ts';
 import type { CapaSource } from '../domain/capa.ts';
 import type { LandingRequest, QueueEvent, QueueRow } from '../domain/landing.ts';
 import type { MissionStatus } from '../domain/mission.ts';
-import type { MissionRecord } from '../domain/record.ts';
+import { sayingOf, type MissionRecord, type Overtaken } from '../domain/record.ts';
+import { digestOf } from '../ledger/canonical.ts';
 import { once } from '../store/effects.ts';
-import { saveApproval } from '../store/approvals.ts';
+import { saveApproval, withdrawApprovals } from '../store/approvals.ts';
 import { openCapa } from '../store/capas.ts';
 import { applyRecord, dependenciesOf, runningDependents, unstartedMissions } from '../store/missions.ts';
 import { expireLease, saveAgentWork } from '../store/agent-work.ts';
@@ -48,14 +49,20 @@ export const recordActivities = ({ config, database, temporal, hostQueue, logger
     await saveQueue(database, input);
   },
 
-  /** State, stages, approval, report and events of one step, in one transaction. */
-  async write(input: { record: MissionRecord; approval: Approval | null }): Promise<void> {
-    await database.transaction(async (query) => {
-      const fresh = await applyRecord(query, input.record);
-      if (fresh && input.approval !== null) await saveApproval(query, input.approval);
-      if (!fresh) return;
-      await saveReport(query, input.record);
-      await saveAgentWork(query, input.record);
+  /**
+   * State, stages, approval, report and events of one step, in one transaction.
+   * @returns the last record's number, when something else is written under this one's; null when this one is written
+   */
+  async write({ record, approval }: { record: MissionRecord; approval: Approval | null }): Promise<Overtaken | null> {
+    return database.transaction(async (query) => {
+      const result = await applyRecord(query, record, digestOf(sayingOf(record, approval)).slice(-12));
+      if (typeof result === 'object') return result;
+      if (result === 'known') return null;
+      if (record.whole) await withdrawApprovals(query, record.mission_id);
+      if (approval !== null) await saveApproval(query, approval);
+      await saveReport(query, record);
+      await saveAgentWork(query, record);
+      return null;
     });
   },
 

@@ -1,7 +1,8 @@
 /** What the workflow asks to be written: state and events that belong together, in one transaction. */
+import type { Approval } from './approval.ts';
 import type { MissionContext, RemediationEvent } from './mission-package.ts';
 import type { MissionState } from './mission-view.ts';
-import type { NewEvent } from './event.ts';
+import type { EventType, NewEvent } from './event.ts';
 import type { StageRecord } from './stages.ts';
 import type { AgentWorkChange } from './agent-work.ts';
 import type { ReportedDetails, ReportKey } from './tracked.ts';
@@ -11,8 +12,10 @@ export type StateChange = Partial<Omit<MissionState, 'updated_at'>>;
 
 export interface MissionRecord {
   mission_id: string;
-  /** Counts the workflow's records from 1. A record older than the last one written changes no state. */
+  /** Counts the workflow's records from 1. A record that is not newer than the last one written changes nothing. */
   seq: number;
+  /** All that the mission holds, not only what changed: it takes the place of whatever is there. */
+  whole?: true;
   state: StateChange;
   context?: MissionContext;
   remediation?: RemediationEvent[];
@@ -22,4 +25,48 @@ export interface MissionRecord {
   report?: { details: ReportedDetails; keys: ReportKey[]; at: string };
   /** Of a mission in the queue for agents. */
   agent_work?: AgentWorkChange;
+}
+
+/** What was written when another record had its number: the number of the last one. */
+export interface Overtaken { last: number }
+
+const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
+
+/**
+ * What a record says, less when: times, how long things took, and the digests of evidence, which has times in it. A
+ * workflow that comes to the same point a second time, with the same messages behind it, says the same there.
+ */
+export const sayingOf = (record: MissionRecord, approval: Approval | null): string =>
+  JSON.stringify([record, approval], (key, value: unknown) => {
+    if (key === 'duration_ms') return undefined;
+    if (key === 'evidence' && Array.isArray(value)) return (value as { kind?: unknown }[]).map(({ kind }) => kind);
+    return typeof value === 'string' ? value.replace(time, '') : value;
+  });
+
+/** An event that is not written yet. */
+export type Noted = Omit<NewEvent, 'idempotency_key'>;
+
+/** What a mission has or does once, by what tells it from others of its kind. */
+const facts: Partial<Record<EventType, (event: Noted) => unknown[]>> = {
+  'mission.started': () => [],
+  'mission.status_changed': ({ payload }) => [payload['status']],
+  'stage.started': ({ payload }) => [payload['stage'], payload['attempt']],
+  'stage.ended': ({ payload }) => [payload['stage'], payload['attempt'], payload['outcome']],
+  'approval.requested': ({ payload }) => [payload['approval_id']],
+  'approval.decided': ({ payload, actor }) => [payload['approval_id'], actor.id, payload['decision']],
+  'lease.granted': ({ payload, actor }) => [payload['lease_id'], actor.id],
+  'lease.lost': ({ payload }) => [payload['lease_id'], payload['end_reason']],
+  'patch.posted': ({ payload }) => [payload['lease_id'], payload['number']],
+  'merge.landed': ({ payload }) => [payload['commit']],
+  'merge.reverted': ({ payload }) => [payload['commit']],
+};
+
+/**
+ * An event's idempotency key, the same on every replay and retry: of a fact what it is, of everything else its place among
+ * the mission's records. Never the clock.
+ * @param at the record's number and the event's place in it, from 1
+ */
+export function eventKey(missionId: string, event: Noted, at: { seq: number; place: number }): string {
+  const fact = facts[event.type];
+  return [missionId, ...(fact === undefined ? [at.seq, at.place] : fact(event)), event.type].join(':');
 }

@@ -14,15 +14,17 @@ export async function saveAgentWork(query: Query, { agent_work: work }: MissionR
     await query(
       `INSERT INTO agent_leases (lease_id, mission_id, agent_id, agent_role, lease_seconds, granted_at, expires_at, ended_at, end_reason)
        VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(secs => $5), $7, $8)
-       ON CONFLICT (lease_id) DO UPDATE SET ended_at = coalesce(agent_leases.ended_at, EXCLUDED.ended_at),
-         end_reason = coalesce(agent_leases.end_reason, EXCLUDED.end_reason)`,
+       ON CONFLICT (lease_id) DO UPDATE SET agent_id = EXCLUDED.agent_id, agent_role = EXCLUDED.agent_role,
+         ended_at = coalesce(agent_leases.ended_at, EXCLUDED.ended_at), end_reason = coalesce(agent_leases.end_reason, EXCLUDED.end_reason)`,
       [lease.lease_id, lease.mission_id, lease.agent_id, lease.agent_role, lease.lease_seconds, lease.granted_at, lease.ended_at, lease.end_reason]);
   }
   for (const patch of work?.patches ?? []) {
     await query(
       `INSERT INTO agent_patches (${patchColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-       ON CONFLICT (mission_id, number) DO UPDATE SET state = EXCLUDED.state, reason = EXCLUDED.reason, stages = EXCLUDED.stages,
-         again = EXCLUDED.again, ended_at = EXCLUDED.ended_at`,
+       ON CONFLICT (mission_id, number) DO UPDATE SET lease_id = EXCLUDED.lease_id, agent_id = EXCLUDED.agent_id, kind = EXCLUDED.kind,
+         artifact = EXCLUDED.artifact, size_bytes = EXCLUDED.size_bytes, tokens = EXCLUDED.tokens, cost_micro_usd = EXCLUDED.cost_micro_usd,
+         state = EXCLUDED.state, reason = EXCLUDED.reason, stages = EXCLUDED.stages, again = EXCLUDED.again,
+         posted_at = EXCLUDED.posted_at, ended_at = EXCLUDED.ended_at`,
       [patch.mission_id, patch.number, patch.lease_id, patch.agent_id, patch.kind, patch.artifact, patch.size_bytes, patch.tokens,
         patch.cost_micro_usd, patch.state, storable(patch.reason), toJson(patch.stages), patch.again, patch.posted_at, patch.ended_at]);
   }

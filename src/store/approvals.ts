@@ -8,9 +8,15 @@ const columns = 'approval_id, mission_id, status, digests, required, rules, deci
 export async function saveApproval(query: Query, approval: Approval): Promise<void> {
   await query(
     `INSERT INTO approvals (${columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-     ON CONFLICT (approval_id) DO UPDATE SET status = EXCLUDED.status, decisions = EXCLUDED.decisions`,
+     ON CONFLICT (approval_id) DO UPDATE SET status = EXCLUDED.status, decisions = EXCLUDED.decisions, digests = EXCLUDED.digests,
+       required = EXCLUDED.required, rules = EXCLUDED.rules, requested_at = EXCLUDED.requested_at, deadline = EXCLUDED.deadline`,
     [approval.approval_id, approval.mission_id, approval.status, toJson(approval.digests), approval.required,
       toJson(approval.rules), toJson(approval.decisions), approval.requested_at, approval.deadline]);
+}
+
+/** Ends what waits of a mission: its workflow asks for none of it, or asks again. */
+export async function withdrawApprovals(query: Query, missionId: string): Promise<void> {
+  await query("UPDATE approvals SET status = 'withdrawn' WHERE mission_id = $1 AND status = 'waiting'", [missionId]);
 }
 
 export async function findApproval(query: Query, id: string): Promise<Approval | undefined> {

@@ -2,7 +2,7 @@
 import { mayPrecede, missionId, severityRank, utcDay, type MissionStatus, type Severity } from '../domain/mission.ts';
 import type { MissionContext, MissionPackage, RemediationEvent } from '../domain/mission-package.ts';
 import type { MissionState } from '../domain/mission-view.ts';
-import type { MissionRecord } from '../domain/record.ts';
+import type { MissionRecord, Overtaken } from '../domain/record.ts';
 import type { StageRecord } from '../domain/stages.ts';
 import { nextNumber } from './counters.ts';
 import type { Query } from './database.ts';
@@ -165,39 +165,51 @@ export async function abortUnstarted(query: Query, id: string, reason: string): 
   return rows.length > 0;
 }
 
+/** Higher than any record's number: of a mission that was ended here, nothing is written any more. */
+export const fencedSeq = 2_147_483_647;
+
 const jsonColumns = new Set(['waiting_on', 'context', 'remediation_history']);
+/** A workflow task writes fewer than these as a rule. One that wrote more and was lost has all of it told again. */
+const recentRecords = 8;
 
 /**
- * Writes one record: stages, state and events, once.
- * A record that is not newer than the last one changes nothing; a status that may not follow is refused by the WHERE.
- * @returns false when it had been written before
+ * Writes one record: stages, state and events, once. A record that is not newer than the last one changes nothing; a
+ * status that may not follow is refused by the WHERE.
+ * @param saying what the record says, as a digest: a record of the same number that says the same is the same
+ * @returns whether it was `written` now or is `known`; or the last record's number, when what is there under this one's
+ *   number says something else
  * @throws Error for a mission that this database does not have
  */
-export async function applyRecord(query: Query, record: MissionRecord): Promise<boolean> {
+export async function applyRecord(query: Query, record: MissionRecord, saying: string): Promise<'written' | 'known' | Overtaken> {
   const changes: Record<string, unknown> = {
     ...record.state,
     ...(record.context ? { context: record.context } : {}),
     ...record.agent_work?.mission,
     ...(record.remediation ? { remediation_history: record.remediation } : {}),
   };
-  const params: unknown[] = [record.mission_id, record.seq];
+  const mark = `${record.seq}:${saying}`;
+  const params: unknown[] = [record.mission_id, record.seq, mark];
   const sets = Object.entries(changes).map(([column, value]) => {
     params.push(jsonColumns.has(column) && value !== null ? toJson(value) : storable(value));
     return `${column} = $${params.length}`;
   });
   let guard = '';
-  if (record.state.status !== undefined) {
+  // The status of a whole record is the workflow's own; what stands here was written by a task that it knows nothing of.
+  if (record.state.status !== undefined && !record.whole) {
     params.push(mayPrecede(record.state.status));
     guard = `AND status = ANY($${params.length})`;
   }
+  const recent = record.whole ? 'ARRAY[$3::text]' : `(ARRAY[$3::text] || recent_records)[1:${recentRecords}]`;
   const updated = await query(
-    `UPDATE missions SET ${[...sets, 'record_seq = $2', 'updated_at = clock_timestamp()'].join(', ')}
+    `UPDATE missions SET ${[...sets, 'record_seq = $2', `recent_records = ${recent}`, 'updated_at = clock_timestamp()'].join(', ')}
       WHERE mission_id = $1 AND record_seq < $2 ${guard} RETURNING mission_id`, params);
-  if (updated.length === 0) {
-    const known = await query('SELECT FROM missions WHERE mission_id = $1', [record.mission_id]);
-    // A worker that came to another system's engine, by a port that changed hands, must not take its missions' records for written.
-    if (known.length === 0) throw new Error(`${record.mission_id} is no mission of this database: is the engine another system's?`);
-    return false;
+  if (updated.length === 0) return whatIsThere(query, record, mark);
+  if (record.whole) {
+    await query(
+      `DELETE FROM mission_stages WHERE mission_id = $1
+          AND NOT EXISTS (SELECT FROM jsonb_to_recordset($2::jsonb) AS r(name text, attempt integer)
+                           WHERE r.name = mission_stages.name AND r.attempt = mission_stages.attempt)`,
+      [record.mission_id, toJson(record.stages)]);
   }
   if (record.stages.length > 0) {
     await query(
@@ -210,5 +222,17 @@ export async function applyRecord(query: Query, record: MissionRecord): Promise<
       [record.mission_id, toJson(record.stages)]);
   }
   await insertEvents(query, record.events);
-  return true;
+  return 'written';
+}
+
+/** Why a record was not written. */
+async function whatIsThere(query: Query, { mission_id, seq }: MissionRecord, mark: string): Promise<'known' | Overtaken> {
+  const [row] = await query<{ record_seq: number; recent_records: string[] }>(
+    'SELECT record_seq, recent_records FROM missions WHERE mission_id = $1', [mission_id]);
+  // A worker that came to another system's engine, by a port that changed hands, must not take its missions' records for written.
+  if (row === undefined) throw new Error(`${mission_id} is no mission of this database: is the engine another system's?`);
+  const { record_seq: last, recent_records: recent } = row;
+  // The status refused it; or the mission was ended for good, or last written before records were remembered.
+  if (last < seq || last === fencedSeq || recent.length === 0) return 'known';
+  return recent.includes(mark) ? 'known' : { last };
 }

@@ -6,7 +6,7 @@ import type { Approval } from '../domain/approval.ts';
 import type { EventType } from '../domain/event.ts';
 import type { MissionContext, RemediationEvent } from '../domain/mission-package.ts';
 import type { MissionState } from '../domain/mission-view.ts';
-import type { MissionRecord, StateChange } from '../domain/record.ts';
+import { eventKey, type MissionRecord, type Noted, type StateChange } from '../domain/record.ts';
 import type { StageRecord } from '../domain/stages.ts';
 import type { ReportedDetails, ReportKey } from '../domain/tracked.ts';
 import { record } from './activities.ts';
@@ -32,7 +32,10 @@ export interface Journal {
   flush: () => Promise<void>;
 }
 
-export interface CarriedJournal { state: Omit<MissionState, 'updated_at'>; seq: number; event_number: number }
+export interface CarriedJournal { state: Omit<MissionState, 'updated_at'>; seq: number }
+
+/** Noted and not yet written: a record without its number, and its events without their keys. */
+type Pending = Omit<MissionRecord, 'mission_id' | 'seq' | 'events'> & { events: Noted[] };
 
 export function openJournal(missionId: string, carried?: CarriedJournal): Journal {
   const info = workflowInfo();
@@ -45,12 +48,32 @@ export function openJournal(missionId: string, carried?: CarriedJournal): Journa
   };
 
   let seq = carried?.seq ?? 0;
-  let eventNumber = carried?.event_number ?? 0;
-  const emptyRecord = (): Omit<MissionRecord, 'mission_id' | 'seq'> => ({ state: {}, stages: [], events: [] });
-  let pending = emptyRecord();
+  const nothing = (): Pending => ({ state: {}, stages: [], events: [] });
+  let pending = nothing();
   let pendingApproval: Approval | null = null;
+  let latestApproval: Approval | null = null;
   let dirty = false;
   let flushing: Promise<void> = Promise.resolve();
+
+  const numbered = (changes: Pending): MissionRecord => ({
+    mission_id: missionId, ...changes, seq,
+    events: changes.events.map((event, index) => ({ ...event, idempotency_key: eventKey(missionId, event, { seq, place: index + 1 }) })),
+  });
+
+  /**
+   * A workflow task that is lost with its worker is done again, with the messages that came meanwhile: what it had
+   * recorded may not be what is recorded now. What it wrote stands where this says the same; where it says something else
+   * this is written after it, with everything that the mission holds.
+   */
+  async function write(changes: Pending, approval: Approval | null): Promise<void> {
+    seq += 1;
+    let overtaken = await record.write({ record: numbered(changes), approval });
+    while (overtaken) {
+      seq = overtaken.last + 1;
+      const all: Pending = { ...changes, whole: true, state: { ...state }, stages: stages.map((stage) => ({ ...stage })), remediation: [...remediation] };
+      overtaken = await record.write({ record: numbered(all), approval: latestApproval });
+    }
+  }
 
   return {
     state, stages,
@@ -61,15 +84,12 @@ export function openJournal(missionId: string, carried?: CarriedJournal): Journa
     },
     note(type, payload, actor = systemActor('worker')) {
       const current = state.stage === null ? undefined : stages.findLast((stage) => stage.name === state.stage);
-      eventNumber += 1;
       pending.events.push({
         type, actor, payload,
         subject: {
           mission_id: missionId, workflow_id: info.workflowId, run_id: info.runId,
           stage: current?.name ?? null, attempt: current?.attempt ?? null,
         },
-        // Counted by the workflow, so the same on every replay and retry: never by the clock.
-        idempotency_key: `${missionId}:${eventNumber}:${type}`,
       });
       dirty = true;
     },
@@ -90,7 +110,8 @@ export function openJournal(missionId: string, carried?: CarriedJournal): Journa
       dirty = true;
     },
     saveApproval(approval) {
-      pendingApproval = { ...approval, decisions: [...approval.decisions] };
+      latestApproval = { ...approval, decisions: [...approval.decisions] };
+      pendingApproval = latestApproval;
       dirty = true;
     },
     report(details, key) {
@@ -106,17 +127,16 @@ export function openJournal(missionId: string, carried?: CarriedJournal): Journa
       };
       dirty = true;
     },
-    carry: () => ({ state: { ...state }, seq, event_number: eventNumber }),
+    carry: () => ({ state: { ...state }, seq }),
     /** Records are written one after the other, whoever asks: handlers interleave with the pipeline at every await. */
     flush() {
       flushing = flushing.then(async () => {
         if (!dirty) return;
-        seq += 1;
-        const input = { record: { mission_id: missionId, seq, ...pending }, approval: pendingApproval };
-        pending = emptyRecord();
+        const [changes, approval] = [pending, pendingApproval];
+        pending = nothing();
         pendingApproval = null;
         dirty = false;
-        await CancellationScope.nonCancellable(() => record.write(input));
+        await CancellationScope.nonCancellable(() => write(changes, approval));
       });
       return flushing;
     },

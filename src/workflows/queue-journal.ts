@@ -23,7 +23,7 @@ export function openQueueJournal(queue: { repository_id: string; target_branch: 
   function write(event: Omit<QueueEvent, 'key'> | null): Promise<void> {
     events += 1;
     const row = { repository_id, target_branch, current, frozen: freeze };
-    const keyed = event === null ? null : { ...event, key: `${workflowId}:${runId}:${events}` };
+    const keyed = event === null ? null : { ...event, key: `${workflowId}:${runId}:${events}:${event.type}:${event.actor.id}` };
     writing = writing.then(() => record.writeQueue({ row, event: keyed }));
     return writing;
   }

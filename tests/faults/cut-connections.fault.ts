@@ -1,5 +1,6 @@
 /** F1, F11: the api killed around a commit, connections reset in the middle of one, a slow database. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MissionDetail } from '../../src/domain/mission-view.ts';
 import { launchBehindProxies, type BehindProxies } from '../support/behind-proxies.ts';
 import { call } from '../support/http.ts';
 import { eventually, identities, killHard, missionEnd, restarted } from '../support/launched.ts';
@@ -27,6 +28,8 @@ const createSurely = (idempotencyKey: string, json: unknown): Promise<string> =>
   const answer = await create(idempotencyKey, json);
   return answer.status === 201 ? String(answer.body['mission_id']) : undefined;
 });
+
+const detail = (id: string) => proxied.system.launched.api().get<MissionDetail>(`/mission-control/missions/${id}`);
 
 const missionsOf = (title: string): Promise<string[]> => withClient(proxied.system.databaseUrl(), async (client) =>
   (await client.query<{ mission_id: string }>("SELECT mission_id FROM missions WHERE package->>'title' = $1", [title])).rows.map((row) => row.mission_id));
@@ -70,6 +73,30 @@ test.each(commits)('F11: the connection reset in the commit of a record of the w
     (await held).reset();
   });
 }, 120_000);
+
+test('a worker killed between a record and the end of its task, and a pause that comes first: both are written, nothing twice', async () => {
+  let id = '';
+  await proxied.landing(async (mission) => {
+    id = mission.mission_id;
+    const held = proxied.toDatabase.holdCommitOf('UPDATE missions SET', 'after');
+    mission.open('tests');
+    const connection = await held;
+    const before = identities(proxied.system.launched).worker;
+    await killHard(before);
+    connection.reset();
+    const operator = await proxied.system.person('operator', 'operator');
+    // Sent while nobody takes tasks: it is there when the lost one is done again.
+    await operator.post(`/mission-control/missions/${id}/pause`, { reason: 'wait for me' });
+    await eventually(async () => (await detail(id)).waiting_on?.kind === 'pause');
+    expect(await detail(id)).toMatchObject({ paused: true, waiting_on: { reason: 'paused before stress_tests' } });
+    await operator.post(`/mission-control/missions/${id}/resume`, {});
+  });
+  const { items } = await proxied.system.launched.api().get<{ items: { type: string }[] }>(`/mission-control/missions/${id}/timeline`);
+  const paused = items.findIndex(({ type }) => type === 'mission.paused');
+  expect(items.filter(({ type }) => type === 'mission.paused')).toHaveLength(1);
+  // The lost task had told of the next stage before the pause was there.
+  expect(items.slice(0, paused)).toContainEqual(expect.objectContaining({ type: 'stage.started', payload: expect.objectContaining({ stage: 'stress_tests' }) }));
+}, 240_000);
 
 test('F11: a database that takes 0.1 s longer for everything: it lands', async () => {
   proxied.toDatabase.delay(100);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { canBecome, missionStatuses, type MissionStatus } from '../../src/domain/mission.ts';
-import type { MissionRecord } from '../../src/domain/record.ts';
+import { sayingOf, type MissionRecord } from '../../src/domain/record.ts';
 import { timelineOf } from '../../src/store/events.ts';
 import { abortUnstarted, applyRecord, findMission, requestExecution, stagesOf, unstartedMissions } from '../../src/store/missions.ts';
 import type { Repository } from '../../src/store/repositories.ts';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 beforeEach(async () => { id = await aMission(db.database, repository); });
 
-const apply = (one: MissionRecord): Promise<boolean> => db.database.transaction((query) => applyRecord(query, one));
+const apply = (one: MissionRecord) => db.database.transaction((query) => applyRecord(query, one, sayingOf(one, null)));
 const mission = async () => (await findMission(db.database.query, id))!;
 const note = (key: string) => event({ type: 'mission.status_changed', subject: { ...event().subject, mission_id: id }, idempotency_key: `${id}:${key}` });
 /** Everything that is stored about the mission. */
@@ -30,7 +30,7 @@ test('a record writes state, stages and events together', async () => {
   expect(await apply(record(id, 1, {
     state: { status: 'in_progress', stage: 'run_tests', progress: 27, waiting_on: waiting, started_at: '2025-01-10T12:00:00.000Z' },
     context, remediation, stages: [stage()], events: [note('started')],
-  }))).toBe(true);
+  }))).toBe('written');
   expect(await mission()).toMatchObject({
     status: 'in_progress', stage: 'run_tests', progress: 27, waiting_on: waiting, context, remediation_history: remediation,
     started_at: '2025-01-10T12:00:00.000Z', landed_commit: null, paused: false,
@@ -50,23 +50,61 @@ test('what a record does not mention keeps its value, and null clears it', async
 
 test('a record that is written again changes nothing', async () => {
   const one = record(id, 1, { state: { status: 'in_progress' }, stages: [stage()], events: [note('started')] });
-  expect(await apply(one)).toBe(true);
+  expect(await apply(one)).toBe('written');
   const before = await everything();
-  expect(await apply(one)).toBe(false);
+  expect(await apply(one)).toBe('known');
   expect(await everything()).toEqual(before);
 });
 
 test('an older record that arrives late changes nothing: no state, no stage, no event', async () => {
   await apply(record(id, 2, { state: { status: 'in_progress', progress: 60 }, stages: [stage({ status: 'passed' })], events: [note('two')] }));
   const before = await everything();
-  expect(await apply(record(id, 1, { state: { progress: 10 }, stages: [stage({ status: 'failed' })], events: [note('one')] }))).toBe(false);
+  expect(await apply(record(id, 1, { state: { progress: 10 }, stages: [stage({ status: 'failed' })], events: [note('one')] }))).toEqual({ last: 2 });
   expect(await everything()).toEqual(before);
+});
+
+test('a record made again at another time is the same record', async () => {
+  const made = (at: string, sha256: string): MissionRecord => record(id, 1, {
+    state: { status: 'in_progress', started_at: at, ended_reason: `no report since ${at}` },
+    stages: [stage({ started_at: at, duration_ms: Date.parse(at) % 1_000, evidence: [{ kind: 'approval', sha256, media_type: 'application/json', size_bytes: 3, summary: at }] })],
+    events: [note('started')],
+  });
+  expect(await apply(made('2025-01-10T12:00:00.001Z', 'ab'))).toBe('written');
+  const before = await everything();
+  expect(await apply(made('2025-01-10T12:00:07.123Z', 'cd'))).toBe('known');
+  expect(await everything()).toEqual(before);
+});
+
+test('a record under whose number something else is written is told so, and writes nothing', async () => {
+  for (const [seq, progress] of [[1, 10], [2, 20], [3, 30]] as const) await apply(record(id, seq, { state: { status: 'in_progress', progress } }));
+  const before = await everything();
+  expect(await apply(record(id, 2, { state: { paused: true }, events: [note('paused')] }))).toEqual({ last: 3 });
+  expect(await apply(record(id, 2, { state: { status: 'in_progress', progress: 20 } }))).toBe('known');
+  expect(await everything()).toEqual(before);
+});
+
+test('a whole record takes the place of what a lost task wrote, whatever the status was, and of the memory of it', async () => {
+  await apply(record(id, 1, { state: { status: 'in_progress' }, stages: [stage()] }));
+  await apply(record(id, 2, { state: { status: 'escalated' }, stages: [stage({ status: 'failed' }), stage({ name: 'stress_tests' })], events: [note('lost')] }));
+  expect(await apply(record(id, 3, { whole: true, state: { status: 'in_progress', paused: true }, stages: [stage()], events: [note('paused')] }))).toBe('written');
+  expect(await mission()).toMatchObject({ status: 'in_progress', paused: true });
+  expect(await stagesOf(db.database.query, id)).toEqual([stage()]);
+  // What was told is told: the ledger takes nothing back.
+  expect((await timelineOf(db.database.query, id, 10)).map((one) => one.idempotency_key)).toEqual([`${id}:lost`, `${id}:paused`]);
+  expect(await apply(record(id, 2, { state: { status: 'escalated' }, stages: [stage({ status: 'failed' }), stage({ name: 'stress_tests' })], events: [note('lost')] }))).toEqual({ last: 3 });
+});
+
+test('a mission that was last written before records were remembered takes an old number for known', async () => {
+  await apply(record(id, 5, { state: { status: 'in_progress' } }));
+  await db.database.query("UPDATE missions SET recent_records = '{}' WHERE mission_id = $1", [id]);
+  expect(await apply(record(id, 5, { state: { paused: true } }))).toBe('known');
+  expect(await apply(record(id, 6, { state: { paused: true } }))).toBe('written');
 });
 
 test('of the same record written ten times at once, one is', async () => {
   const one = record(id, 1, { state: { status: 'in_progress' }, stages: [stage()], events: [note('started')] });
   const written = await Promise.all(Array.from({ length: 10 }, () => apply(one)));
-  expect(written.filter(Boolean)).toHaveLength(1);
+  expect(['written', 'known'].map((one) => written.filter((result) => result === one).length)).toEqual([1, 9]);
   expect(await timelineOf(db.database.query, id, 10)).toHaveLength(1);
 });
 
@@ -78,12 +116,12 @@ const wayTo: Record<MissionStatus, MissionStatus[]> = {
 test.each(missionStatuses.flatMap((from) => missionStatuses.map((to) => [from, to] as const)))(
   'a mission that is %s is told to be %s', async (from, to) => {
     let seq = 0;
-    for (const status of wayTo[from]) expect(await apply(record(id, seq += 1, { state: { status } }))).toBe(true);
+    for (const status of wayTo[from]) expect(await apply(record(id, seq += 1, { state: { status } }))).toBe('written');
     const before = await everything();
     const changed = await apply(record(id, seq + 1, { state: { status: to }, stages: [stage()], events: [note('change')] }));
-    expect(changed).toBe(canBecome(from, to));
-    expect((await mission()).status).toBe(changed ? to : from);
-    if (!changed) expect(await everything()).toEqual(before);
+    expect(changed).toBe(canBecome(from, to) ? 'written' : 'known');
+    expect((await mission()).status).toBe(canBecome(from, to) ? to : from);
+    if (changed === 'known') expect(await everything()).toEqual(before);
   });
 
 test('a stage is updated in place, its next attempt stands beside it', async () => {

@@ -15,7 +15,7 @@ beforeAll(async () => {
       assigned_to: i === 4 ? 'anna' : null, parent_mission_id: i === 9 ? ids[0]! : null, created_at: new Date(Date.UTC(2025, 0, 10, 12, i)).toISOString(),
     }));
   }
-  await db.database.transaction((query) => applyRecord(query, record(ids.at(-1) ?? '', 1, { state: { status: 'in_progress' } })));
+  await db.database.transaction((query) => applyRecord(query, record(ids.at(-1) ?? '', 1, { state: { status: 'in_progress' } }), ''));
 });
 afterAll(() => db.drop());
 
