@@ -57,7 +57,7 @@ export const recordActivities = ({ config, database, temporal, hostQueue, logger
     return database.transaction(async (query) => {
       const result = await applyRecord(query, record, digestOf(sayingOf(record, approval)).slice(-12));
       if (typeof result === 'object') return result;
-      if (result === 'known') return null;
+      if (result === 'unchanged') return null;
       if (record.whole) await withdrawApprovals(query, record.mission_id);
       if (approval !== null) await saveApproval(query, approval);
       await saveReport(query, record);

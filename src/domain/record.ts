@@ -14,7 +14,7 @@ export interface MissionRecord {
   mission_id: string;
   /** Counts the workflow's records from 1. A record that is not newer than the last one written changes nothing. */
   seq: number;
-  /** All that the mission holds, not only what changed: it takes the place of whatever is there. */
+  /** State, stages, remediation and approval as the workflow has them, not only what changed: they replace what is there. */
   whole?: true;
   state: StateChange;
   context?: MissionContext;
@@ -46,12 +46,14 @@ export const sayingOf = (record: MissionRecord, approval: Approval | null): stri
 /** An event that is not written yet. */
 export type Noted = Omit<NewEvent, 'idempotency_key'>;
 
+const inShort = (reason: unknown): string => (typeof reason === 'string' ? reason.replace(time, '').slice(0, 100) : '');
+
 /** What a mission has or does once, by what tells it from others of its kind. */
 const facts: Partial<Record<EventType, (event: Noted) => unknown[]>> = {
   'mission.started': () => [],
-  'mission.status_changed': ({ payload }) => [payload['status']],
+  'mission.status_changed': ({ payload }) => [payload['status'], payload['outcome'], inShort(payload['reason'])],
   'stage.started': ({ payload }) => [payload['stage'], payload['attempt']],
-  'stage.ended': ({ payload }) => [payload['stage'], payload['attempt'], payload['outcome']],
+  'stage.ended': ({ payload }) => [payload['stage'], payload['attempt'], payload['outcome'], payload['outcome'] === 'failed' ? inShort(payload['reason']) : ''],
   'approval.requested': ({ payload }) => [payload['approval_id']],
   'approval.decided': ({ payload, actor }) => [payload['approval_id'], actor.id, payload['decision']],
   'lease.granted': ({ payload, actor }) => [payload['lease_id'], actor.id],

@@ -169,18 +169,18 @@ export async function abortUnstarted(query: Query, id: string, reason: string): 
 export const fencedSeq = 2_147_483_647;
 
 const jsonColumns = new Set(['waiting_on', 'context', 'remediation_history']);
-/** A workflow task writes fewer than these as a rule. One that wrote more and was lost has all of it told again. */
+/** A workflow task writes fewer than these as a rule. The records of one that wrote more and was lost are written again, whole. */
 const recentRecords = 8;
 
 /**
  * Writes one record: stages, state and events, once. A record that is not newer than the last one changes nothing; a
  * status that may not follow is refused by the WHERE.
  * @param saying what the record says, as a digest: a record of the same number that says the same is the same
- * @returns whether it was `written` now or is `known`; or the last record's number, when what is there under this one's
- *   number says something else
+ * @returns `written`; or the last record's number, when what is there under this one's number says something else; or
+ *   `unchanged`, when it was written before or may not be written any more
  * @throws Error for a mission that this database does not have
  */
-export async function applyRecord(query: Query, record: MissionRecord, saying: string): Promise<'written' | 'known' | Overtaken> {
+export async function applyRecord(query: Query, record: MissionRecord, saying: string): Promise<'written' | 'unchanged' | Overtaken> {
   const changes: Record<string, unknown> = {
     ...record.state,
     ...(record.context ? { context: record.context } : {}),
@@ -226,13 +226,13 @@ export async function applyRecord(query: Query, record: MissionRecord, saying: s
 }
 
 /** Why a record was not written. */
-async function whatIsThere(query: Query, { mission_id, seq }: MissionRecord, mark: string): Promise<'known' | Overtaken> {
+async function whatIsThere(query: Query, { mission_id, seq }: MissionRecord, mark: string): Promise<'unchanged' | Overtaken> {
   const [row] = await query<{ record_seq: number; recent_records: string[] }>(
     'SELECT record_seq, recent_records FROM missions WHERE mission_id = $1', [mission_id]);
   // A worker that came to another system's engine, by a port that changed hands, must not take its missions' records for written.
   if (row === undefined) throw new Error(`${mission_id} is no mission of this database: is the engine another system's?`);
   const { record_seq: last, recent_records: recent } = row;
   // The status refused it; or the mission was ended for good, or last written before records were remembered.
-  if (last < seq || last === fencedSeq || recent.length === 0) return 'known';
-  return recent.includes(mark) ? 'known' : { last };
+  if (last < seq || last === fencedSeq || recent.length === 0) return 'unchanged';
+  return recent.includes(mark) ? 'unchanged' : { last };
 }

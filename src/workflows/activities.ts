@@ -39,7 +39,7 @@ function around(activities: Activities, how: (run: () => Promise<unknown>) => Pr
   });
 }
 
-/** Effects on other workflows; keyed, no files. */
+/** Effects on other workflows, and records that may not be undone; keyed, no files. */
 export const main = proxyActivities<Activities>({
   startToCloseTimeout: '10s',
   retry: { initialInterval: '100ms', maximumInterval: '2s', backoffCoefficient: 2 },

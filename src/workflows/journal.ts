@@ -1,5 +1,5 @@
 /** What a mission has done and not yet written: state, stages and events, noted as they happen, written together. */
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
 import { systemActor, type Actor } from '../domain/actor.ts';
 import type { AgentWorkChange } from '../domain/agent-work.ts';
 import type { Approval } from '../domain/approval.ts';
@@ -9,7 +9,7 @@ import type { MissionState } from '../domain/mission-view.ts';
 import { eventKey, type MissionRecord, type Noted, type StateChange } from '../domain/record.ts';
 import type { StageRecord } from '../domain/stages.ts';
 import type { ReportedDetails, ReportKey } from '../domain/tracked.ts';
-import { record } from './activities.ts';
+import { main, record } from './activities.ts';
 
 export interface Journal {
   readonly state: Readonly<Omit<MissionState, 'updated_at'>>;
@@ -60,18 +60,24 @@ export function openJournal(missionId: string, carried?: CarriedJournal): Journa
     events: changes.events.map((event, index) => ({ ...event, idempotency_key: eventKey(missionId, event, { seq, place: index + 1 }) })),
   });
 
+  /** Whether nobody may read this before the history has it: what somebody said to the mission, or how it ended. */
+  const binds = ({ events, report, state: changed }: Pending): boolean =>
+    report !== undefined || typeof changed.ended_at === 'string' || events.some(({ actor }) => actor.role !== 'system');
+
   /**
-   * A workflow task that is lost with its worker is done again, with the messages that came meanwhile: what it had
-   * recorded may not be what is recorded now. What it wrote stands where this says the same; where it says something else
-   * this is written after it, with everything that the mission holds.
+   * A workflow task that is lost with its worker is done again, with the messages that came meanwhile: what a local
+   * activity had recorded may not be what is recorded now. What it wrote stands where this says the same; where it says
+   * something else this is written after it, with all that the journal holds.
    */
   async function write(changes: Pending, approval: Approval | null): Promise<void> {
     seq += 1;
-    let overtaken = await record.write({ record: numbered(changes), approval });
+    const way = binds(changes) && patched('messages-before-their-records') ? main : record;
+    let overtaken = await way.write({ record: numbered(changes), approval });
     while (overtaken) {
       seq = overtaken.last + 1;
       const all: Pending = { ...changes, whole: true, state: { ...state }, stages: stages.map((stage) => ({ ...stage })), remediation: [...remediation] };
-      overtaken = await record.write({ record: numbered(all), approval: latestApproval });
+      // Never a local activity: one of a worker that slept through its turn would put its story over its successor's.
+      overtaken = await main.write({ record: numbered(all), approval: latestApproval });
     }
   }
 

@@ -1,20 +1,29 @@
 /** F1, F11: the api killed around a commit, connections reset in the middle of one, a slow database. */
+import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { EventType, StoredEvent } from '../../src/domain/event.ts';
 import type { MissionDetail } from '../../src/domain/mission-view.ts';
+import { expectOneCleanLanding } from '../support/aftermath.ts';
 import { launchBehindProxies, type BehindProxies } from '../support/behind-proxies.ts';
+import { createCrashMission, doors } from '../support/crash-mission.ts';
 import { call } from '../support/http.ts';
-import { eventually, identities, killHard, missionEnd, restarted } from '../support/launched.ts';
+import { engineOf, eventually, identities, killHard, missionEnd, restarted } from '../support/launched.ts';
 import { calculator, fixedAdd, makeRepository } from '../support/repository.ts';
 import { missionBody } from '../support/system.ts';
 import { withClient } from '../support/turnstile.ts';
 
 let proxied: BehindProxies;
 let key: string;
+let temporal: Client;
 beforeAll(async () => {
   proxied = await launchBehindProxies();
+  temporal = await engineOf(proxied.system.launched);
   ({ key } = await proxied.system.launched.api().post<{ key: string }>('/mission-control/keys', { principal_id: 'client', kind: 'person', role: 'operator' }));
 }, 240_000);
-afterAll(() => proxied.close(), 60_000);
+afterAll(async () => {
+  await temporal.connection.close();
+  await proxied.close();
+}, 60_000);
 
 function newBody(): Record<string, unknown> {
   const repository = makeRepository(`${proxied.system.launched.home}/repositories`, calculator);
@@ -30,6 +39,11 @@ const createSurely = (idempotencyKey: string, json: unknown): Promise<string> =>
 });
 
 const detail = (id: string) => proxied.system.launched.api().get<MissionDetail>(`/mission-control/missions/${id}`);
+
+async function told(id: string, type: EventType): Promise<StoredEvent[]> {
+  const { items } = await proxied.system.launched.api().get<{ items: StoredEvent[] }>(`/mission-control/missions/${id}/timeline`);
+  return items.filter((event) => event.type === type);
+}
 
 const missionsOf = (title: string): Promise<string[]> => withClient(proxied.system.databaseUrl(), async (client) =>
   (await client.query<{ mission_id: string }>("SELECT mission_id FROM missions WHERE package->>'title' = $1", [title])).rows.map((row) => row.mission_id));
@@ -91,11 +105,29 @@ test('a worker killed between a record and the end of its task, and a pause that
     expect(await detail(id)).toMatchObject({ paused: true, waiting_on: { reason: 'paused before stress_tests' } });
     await operator.post(`/mission-control/missions/${id}/resume`, {});
   });
-  const { items } = await proxied.system.launched.api().get<{ items: { type: string }[] }>(`/mission-control/missions/${id}/timeline`);
-  const paused = items.findIndex(({ type }) => type === 'mission.paused');
-  expect(items.filter(({ type }) => type === 'mission.paused')).toHaveLength(1);
+  const [paused, next] = [await told(id, 'mission.paused'), (await told(id, 'stage.started')).find(({ subject }) => subject.stage === 'stress_tests')!];
+  expect(paused).toHaveLength(1);
   // The lost task had told of the next stage before the pause was there.
-  expect(items.slice(0, paused)).toContainEqual(expect.objectContaining({ type: 'stage.started', payload: expect.objectContaining({ stage: 'stress_tests' }) }));
+  expect(next.event_id < paused[0]!.event_id).toBe(true);
+}, 240_000);
+
+test('an approval is in the history before it is in a record: its worker killed between the two, it counts, and is told once', async () => {
+  const mission = await createCrashMission(proxied.system);
+  await mission.execute();
+  for (const door of Object.values(doors)) mission.open(door);
+  await eventually(() => mission.waitsForApproval());
+  mission.moveTarget();
+  const held = proxied.toDatabase.holdCommitOf('UPDATE missions SET', 'after');
+  const approved = mission.approve();
+  const connection = await held;
+  const before = identities(proxied.system.launched).worker;
+  await killHard(before);
+  const { events } = await temporal.workflow.getHandle(mission.mission_id).fetchHistory();
+  expect(events!.filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.name === 'decide')).toHaveLength(1);
+  connection.reset();
+  await approved;
+  await expectOneCleanLanding(proxied.system, mission, await missionEnd(proxied.system.launched, mission.mission_id), 'one');
+  expect(await told(mission.mission_id, 'approval.decided')).toHaveLength(1);
 }, 240_000);
 
 test('F11: a database that takes 0.1 s longer for everything: it lands', async () => {

@@ -52,7 +52,7 @@ test('a record that is written again changes nothing', async () => {
   const one = record(id, 1, { state: { status: 'in_progress' }, stages: [stage()], events: [note('started')] });
   expect(await apply(one)).toBe('written');
   const before = await everything();
-  expect(await apply(one)).toBe('known');
+  expect(await apply(one)).toBe('unchanged');
   expect(await everything()).toEqual(before);
 });
 
@@ -71,7 +71,7 @@ test('a record made again at another time is the same record', async () => {
   });
   expect(await apply(made('2025-01-10T12:00:00.001Z', 'ab'))).toBe('written');
   const before = await everything();
-  expect(await apply(made('2025-01-10T12:00:07.123Z', 'cd'))).toBe('known');
+  expect(await apply(made('2025-01-10T12:00:07.123Z', 'cd'))).toBe('unchanged');
   expect(await everything()).toEqual(before);
 });
 
@@ -79,7 +79,7 @@ test('a record under whose number something else is written is told so, and writ
   for (const [seq, progress] of [[1, 10], [2, 20], [3, 30]] as const) await apply(record(id, seq, { state: { status: 'in_progress', progress } }));
   const before = await everything();
   expect(await apply(record(id, 2, { state: { paused: true }, events: [note('paused')] }))).toEqual({ last: 3 });
-  expect(await apply(record(id, 2, { state: { status: 'in_progress', progress: 20 } }))).toBe('known');
+  expect(await apply(record(id, 2, { state: { status: 'in_progress', progress: 20 } }))).toBe('unchanged');
   expect(await everything()).toEqual(before);
 });
 
@@ -94,17 +94,17 @@ test('a whole record takes the place of what a lost task wrote, whatever the sta
   expect(await apply(record(id, 2, { state: { status: 'escalated' }, stages: [stage({ status: 'failed' }), stage({ name: 'stress_tests' })], events: [note('lost')] }))).toEqual({ last: 3 });
 });
 
-test('a mission that was last written before records were remembered takes an old number for known', async () => {
+test('a mission that was last written before records were remembered leaves an old number alone', async () => {
   await apply(record(id, 5, { state: { status: 'in_progress' } }));
   await db.database.query("UPDATE missions SET recent_records = '{}' WHERE mission_id = $1", [id]);
-  expect(await apply(record(id, 5, { state: { paused: true } }))).toBe('known');
+  expect(await apply(record(id, 5, { state: { paused: true } }))).toBe('unchanged');
   expect(await apply(record(id, 6, { state: { paused: true } }))).toBe('written');
 });
 
 test('of the same record written ten times at once, one is', async () => {
   const one = record(id, 1, { state: { status: 'in_progress' }, stages: [stage()], events: [note('started')] });
   const written = await Promise.all(Array.from({ length: 10 }, () => apply(one)));
-  expect(['written', 'known'].map((one) => written.filter((result) => result === one).length)).toEqual([1, 9]);
+  expect(['written', 'unchanged'].map((one) => written.filter((result) => result === one).length)).toEqual([1, 9]);
   expect(await timelineOf(db.database.query, id, 10)).toHaveLength(1);
 });
 
@@ -119,9 +119,9 @@ test.each(missionStatuses.flatMap((from) => missionStatuses.map((to) => [from, t
     for (const status of wayTo[from]) expect(await apply(record(id, seq += 1, { state: { status } }))).toBe('written');
     const before = await everything();
     const changed = await apply(record(id, seq + 1, { state: { status: to }, stages: [stage()], events: [note('change')] }));
-    expect(changed).toBe(canBecome(from, to) ? 'written' : 'known');
+    expect(changed).toBe(canBecome(from, to) ? 'written' : 'unchanged');
     expect((await mission()).status).toBe(canBecome(from, to) ? to : from);
-    if (changed === 'known') expect(await everything()).toEqual(before);
+    if (changed === 'unchanged') expect(await everything()).toEqual(before);
   });
 
 test('a stage is updated in place, its next attempt stands beside it', async () => {
