@@ -4,6 +4,7 @@ import { maintainMetrics } from '../../src/store/metric-maintenance.ts';
 import { figureOf, series, summaryBetween } from '../../src/store/metric-series.ts';
 import { fromDefinition, insertSamples, lastSample, samplesBetween } from '../../src/store/metrics.ts';
 import { percentile } from '../../src/store/sketch.ts';
+import { eventually } from '../support/launched.ts';
 import { copyDatabase, type TestDatabase } from '../support/database.ts';
 
 let db: TestDatabase;
@@ -35,6 +36,17 @@ test('days get partitions ahead of time; what came before its day had one moves 
   const ids = await db.database.query<{ n: number }>('SELECT count(DISTINCT sample_id) AS n FROM metric_samples');
   expect(ids[0]!.n).toBe(5);
   expect(await maintain()).toMatchObject({ partitions_made: 0, partitions_dropped: 0 });
+});
+
+test('a sample that comes while its day gets a partition waits, and is in it', async () => {
+  let pushed: Promise<void> | undefined;
+  await db.database.transaction(async (query) => {
+    await maintainMetrics(query, now);
+    pushed = push([[ago(0), 1]]);
+    await eventually(async () => (await db.database.query("SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")).length > 0);
+  });
+  await pushed;
+  expect(await db.database.query("SELECT value FROM metric_partitions.samples_20250615")).toEqual([{ value: 1 }]);
 });
 
 test('samples read the same before and after, in the order they came', async () => {
