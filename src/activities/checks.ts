@@ -5,6 +5,7 @@ import { meets } from '../domain/metric.ts';
 import type { StageOutcome } from '../domain/stages.ts';
 import type { TestVerdict } from '../domain/test-report.ts';
 import { evidence } from '../store/artifacts.ts';
+import { keep } from '../store/effects.ts';
 import { lastSample } from '../store/metrics.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -25,6 +26,8 @@ export const checkActivities = (deps: ActivityDeps) => ({
       const { verdict, stored: candidate, run } = await judgedRun(deps,
         { ...common, at: input.candidate, setup_counts: true, key: `${input.mission_id}:run_tests:${input.attempt}` },
         { base: await loadRun(deps, base), baseAgain: () => again(baseRequest), required: input.must_pass_tests, reruns: input.reruns ?? 0 }, signal);
+      // Should this tree land as it is, it is the base of what comes next: then these are its tests.
+      if (verdict.passed) await keep(deps.database.query, await sharedRunKey(deps, input.candidate.tree, input.setup, input.test), candidate);
       const record = await deps.artifacts.putJson({ ...verdict, must_pass_tests: input.must_pass_tests, base: base.tree, candidate: candidate.tree });
       const { passed, failed, skipped } = verdict.counts;
       const line = (run.report?.cases.length ?? 0) === 0

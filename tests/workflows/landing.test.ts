@@ -2,6 +2,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LandingRequest } from '../../src/domain/landing.ts';
+import type { MissionDetail } from '../../src/domain/mission-view.ts';
+import { makeGate } from '../support/launched.ts';
 import { calculator, fixedAdd, type TestRepository } from '../support/repository.ts';
 import { startSystem, type System } from '../support/system.ts';
 
@@ -50,6 +52,22 @@ test('the target moved and the tests fail on the merged tree only: nothing lands
   expect(mission.ended_reason).toContain('tests fail on the merged tree');
   expect(mission.ended_reason).toContain('no flag file');
   expect(repository.tip()).toBe(moved);
+});
+
+test('what landed as it was tested is not tested again as the base of the next mission', async () => {
+  const gate = await makeGate(join(system.home, 'gate'));
+  await gate.open();
+  const repository = system.repository({ ...calculator, 'test/gate.test.js': gate.source });
+  const first = await system.send(repository, [repository.diff(fixedAdd)]);
+  expect(await system.whenEnded(first.mission_id)).toMatchObject({ status: 'resolved' });
+  expect(gate.runs()).toBe(1);
+  const second = await system.send(repository, [repository.diff({ 'notes.md': 'a note\n' })]);
+  const ended = await system.whenEnded(second.mission_id);
+  expect(ended).toMatchObject({ status: 'resolved' });
+  expect(gate.runs()).toBe(2);
+  // The run of the first mission is the evidence of the second one's base.
+  const digests = (mission: MissionDetail, kind: string): string[] => system.stage(mission, 'run_tests').evidence.filter((item) => item.kind === kind).map((item) => item.sha256);
+  expect(digests(ended, 'base_test_run')).toEqual(digests(await system.mission(first.mission_id), 'test_run'));
 });
 
 test('a conflict is answered with the files, and nothing lands', async () => {
