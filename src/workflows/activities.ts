@@ -53,6 +53,12 @@ export const main = proxyActivities<Activities>({
 export const lookUp = (): Activities => (patched('answers-outlive-their-task') ? main : record);
 
 /**
+ * How a record is written that must not be read before the history has what it says, if it `binds`: any other one may be
+ * written by a task that is lost, and is made again with it.
+ */
+export const recording = (binds: boolean): Activities => (binds && patched('messages-before-their-records') ? main : record);
+
+/**
  * Work on one host's files. What a dead worker left is failed by the next one on that host and done again at once; the
  * heartbeat (one every 0.5 s) notices a host that is gone. Its timeout is long enough for a machine that the tests
  * themselves keep busy. A failure that repeats ten times parks the mission for a person.

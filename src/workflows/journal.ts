@@ -1,5 +1,5 @@
 /** What a mission has done and not yet written: state, stages and events, noted as they happen, written together. */
-import { CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { systemActor, type Actor } from '../domain/actor.ts';
 import type { AgentWorkChange } from '../domain/agent-work.ts';
 import type { Approval } from '../domain/approval.ts';
@@ -9,7 +9,7 @@ import type { MissionState } from '../domain/mission-view.ts';
 import { eventKey, type MissionRecord, type Noted, type StateChange } from '../domain/record.ts';
 import type { StageRecord } from '../domain/stages.ts';
 import type { ReportedDetails, ReportKey } from '../domain/tracked.ts';
-import { main, record } from './activities.ts';
+import { main, recording } from './activities.ts';
 
 export interface Journal {
   readonly state: Readonly<Omit<MissionState, 'updated_at'>>;
@@ -71,8 +71,7 @@ export function openJournal(missionId: string, carried?: CarriedJournal): Journa
    */
   async function write(changes: Pending, approval: Approval | null): Promise<void> {
     seq += 1;
-    const way = binds(changes) && patched('messages-before-their-records') ? main : record;
-    let overtaken = await way.write({ record: numbered(changes), approval });
+    let overtaken = await recording(binds(changes)).write({ record: numbered(changes), approval });
     while (overtaken) {
       seq = overtaken.last + 1;
       const all: Pending = { ...changes, whole: true, state: { ...state }, stages: stages.map((stage) => ({ ...stage })), remediation: [...remediation] };

@@ -2,7 +2,7 @@
 import { patched, workflowInfo } from '@temporalio/workflow';
 import type { Actor } from '../domain/actor.ts';
 import type { LandingRequest, QueueEvent, QueueFreeze } from '../domain/landing.ts';
-import { main, record } from './activities.ts';
+import { recording } from './activities.ts';
 
 export interface QueueJournal {
   landing(request: LandingRequest): Promise<void>;
@@ -25,8 +25,8 @@ export function openQueueJournal(queue: { repository_id: string; target_branch: 
     const row = { repository_id, target_branch, current, frozen: freeze };
     const keyed = event === null ? null : { ...event, key: `${workflowId}:${runId}:${events}:${event.type}:${event.actor.id}` };
     // What somebody said is in the history before it is in the ledger, as with missions.
-    const said = event !== null && event.actor.role !== 'system' && patched('messages-before-their-records');
-    writing = writing.then(() => (said ? main : record).writeQueue({ row, event: keyed }));
+    const way = recording(event !== null && event.actor.role !== 'system');
+    writing = writing.then(() => way.writeQueue({ row, event: keyed }));
     return writing;
   }
 
