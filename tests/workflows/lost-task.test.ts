@@ -3,15 +3,13 @@
  * the number of a written one says something else. What a lost task wrote is written here by hand;
  * `tests/faults/cut-connections.fault.ts` loses a real one.
  */
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemActor } from '../../src/domain/actor.ts';
 import type { EventType } from '../../src/domain/event.ts';
 import { eventKey, sayingOf, type MissionRecord, type Noted } from '../../src/domain/record.ts';
 import { pendingStage, type StageName, type StageRecord } from '../../src/domain/stages.ts';
 import { applyRecord } from '../../src/store/missions.ts';
-import { makeGate, type Gate } from '../support/launched.ts';
-import { calculator, fixedAdd } from '../support/repository.ts';
+import { gatedMission } from '../support/gated-mission.ts';
 import { startSystem, type System } from '../support/system.ts';
 
 let system: System;
@@ -20,16 +18,6 @@ beforeAll(async () => {
   await system.startWorker();
 });
 afterAll(() => system.stop());
-
-let gates = 0;
-/** A mission whose candidate's tests wait at a gate. */
-async function gated(): Promise<{ id: string; gate: Gate }> {
-  const gate = await makeGate(join(system.home, `gate-${gates += 1}`));
-  const repository = system.repository({ ...calculator, 'test/gate.test.js': gate.source });
-  const { mission_id: id } = await system.send(repository, [repository.diff(fixedAdd)]);
-  await gate.begun(1);
-  return { id, gate };
-}
 
 const told = async (id: string): Promise<string[]> =>
   (await system.reader.get<{ items: { type: string; payload: Record<string, unknown> }[] }>(`/mission-control/missions/${id}/timeline`))
@@ -52,7 +40,7 @@ async function writeAhead(id: string): Promise<void> {
 }
 
 test('a message that is handled instead is written, the row is as the mission is, and no fact is told twice', async () => {
-  const { id, gate } = await gated();
+  const { id, gate } = await gatedMission(system);
   await writeAhead(id);
   const operator = await system.as('operator', 'operator');
   await operator.post(`/mission-control/missions/${id}/pause`, { reason: 'wait for me' });

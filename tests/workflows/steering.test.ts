@@ -1,8 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeGate, type Gate } from '../support/launched.ts';
-import { calculator, fixedAdd, type TestRepository } from '../support/repository.ts';
+import { gatedMission } from '../support/gated-mission.ts';
+import { runningIn } from '../support/processes.ts';
+import { calculator, fixedAdd } from '../support/repository.ts';
 import { startSystem, type System } from '../support/system.ts';
 
 let system: System;
@@ -12,29 +11,13 @@ beforeAll(async () => {
 });
 afterAll(() => system.stop());
 
-let gates = 0;
-/** A mission whose candidate's tests wait at a gate. */
-async function gated(): Promise<{ gate: Gate; repository: TestRepository; id: string }> {
-  const gate = await makeGate(join(system.home, `gate-${gates += 1}`));
-  const repository = system.repository({ ...calculator, 'test/gate.test.js': gate.source });
-  const { mission_id: id } = await system.send(repository, [repository.diff(fixedAdd)]);
-  await gate.begun(1);
-  return { gate, repository, id };
-}
-
-const running = (id: string): string[] => readdirSync('/proc').filter((pid) => {
-  try {
-    return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`MISSION_CONTROL_RUN=${id}`);
-  } catch {
-    return false;
-  }
-});
+const running = (id: string): number[] => runningIn(system.home, id);
 
 const steer = async (id: string, verb: string, body: object = {}) =>
   (await system.as('operator', 'operator')).post<{ takes_effect: string }>(`/mission-control/missions/${id}/${verb}`, body);
 
 test('abort while tests run kills them, leaves the branch and no worktree held', async () => {
-  const { repository, id } = await gated();
+  const { repository, id } = await gatedMission(system);
   expect(running(id).length).toBeGreaterThan(0);
   expect(await steer(id, 'abort', { reason: 'wrong idea' })).toMatchObject({ takes_effect: 'at once' });
   const mission = await system.whenEnded(id);
@@ -48,7 +31,7 @@ test('abort while tests run kills them, leaves the branch and no worktree held',
 });
 
 test('pause now stops the run; the mission says why it waits; resume runs the stage again and lands', async () => {
-  const { gate, id } = await gated();
+  const { gate, id } = await gatedMission(system);
   await steer(id, 'pause', { mode: 'now', reason: 'release freeze' });
   const paused = await system.whenWaiting(id, 'pause');
   expect(paused).toMatchObject({ paused: true, waiting_on: { kind: 'pause', reason: 'paused before run_tests', deadline: null } });
@@ -64,7 +47,7 @@ test('pause now stops the run; the mission says why it waits; resume runs the st
 });
 
 test('pause at the boundary lets the stage end and holds before the next', async () => {
-  const { gate, id } = await gated();
+  const { gate, id } = await gatedMission(system);
   expect(await steer(id, 'pause')).toMatchObject({ takes_effect: 'before the next stage' });
   await gate.open();
   const paused = await system.whenWaiting(id, 'pause');
@@ -75,7 +58,7 @@ test('pause at the boundary lets the stage end and holds before the next', async
 });
 
 test('resume of what is not paused, retry of what is not parked: refused, nothing changed', async () => {
-  const { gate, id } = await gated();
+  const { gate, id } = await gatedMission(system);
   await expect(steer(id, 'resume')).rejects.toMatchObject({ status: 409, code: 'MISSION_NOT_WAITING' });
   await expect(steer(id, 'retry')).rejects.toMatchObject({ status: 409, code: 'MISSION_NOT_WAITING' });
   await gate.open();
@@ -109,7 +92,7 @@ test('an approval that still waits is withdrawn when its mission is aborted', as
 });
 
 test('a workflow cancelled in Temporal itself ends the mission as aborted and says so', async () => {
-  const { repository, id } = await gated();
+  const { repository, id } = await gatedMission(system);
   await system.temporal.workflow.getHandle(id).cancel();
   const mission = await system.whenEnded(id);
   expect(mission).toMatchObject({ status: 'aborted', ended_reason: 'the workflow was cancelled in Temporal' });
