@@ -145,6 +145,8 @@ test('an approver reads the digests, agrees, and sees the mission land', async (
   await page.getByRole('button', { name: 'Approve', exact: true }).click();
   await page.getByRole('dialog').getByRole('textbox').fill('read it');
   await page.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
+  // Whoever leaves the page before it has answered takes the request back.
+  await page.getByText('Approved; the mission goes on.').waitFor();
   await page.goto(`${system.url}/missions/${waiting}`);
   await page.locator('.top').getByText('resolved').waitFor();
   await page.getByRole('tab', { name: 'Tests' }).click();
