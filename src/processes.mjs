@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 
 /** @typedef {{ pid: number, started: string }} ProcessIdentity */
 
@@ -49,6 +50,20 @@ export const isAlive = ({ pid, started }) => started !== '' && startedAt(pid) ==
 export function signal({ pid }, name) {
   try { process.kill(-pid, name); } catch { /* leads no group */ }
   try { process.kill(pid, name); } catch { /* gone */ }
+}
+
+/**
+ * Processes that were started with `NAME=value` in their environment (Linux; elsewhere nobody tells). Not this one.
+ * @param {string} entry
+ * @returns {Promise<number[]>}
+ */
+export async function startedWith(entry) {
+  const names = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(names.map(async (pid) => {
+    const environ = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    return environ.split('\0').includes(entry) ? [Number(pid)] : [];
+  }));
+  return found.flat().filter((pid) => pid !== process.pid);
 }
 
 /**

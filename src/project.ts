@@ -18,6 +18,7 @@ export const version: string =
 export const migrationsFolder = join(projectRoot, 'prisma', 'migrations');
 /** Built scripts that run as processes of their own, also when the caller runs from source. */
 export const keeperScript = join(projectRoot, 'dist', 'activities', 'process', 'keeper.js');
+export const forkServerScript = join(projectRoot, 'dist', 'fork-server', 'server.js');
 export const sqliteTool = join(projectRoot, 'dist', 'activities', 'sqlite', 'tool.js');
 /** The built web page. */
 export const dashboardFolder = join(projectRoot, 'dist', 'dashboard');

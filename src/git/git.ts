@@ -2,9 +2,11 @@
  * The only way we run git: argv arrays, an environment of our own, every option that could run code of the repository
  * switched off. Repositories are hostile input; see docs/security.md for what each setting stops.
  */
-import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { identityOf } from '../processes.mjs';
+import type { Socket } from 'node:net';
+import { ForkServerGone, startProcess, type Started } from '../fork-server/start.ts';
+import { identityOf, startedWith } from '../processes.mjs';
 import { limitingPrefix, type GitLimits } from './limits.ts';
 import { withoutObstacles } from './obstacles.ts';
 import { transportSettings, type GitSettings } from './transport.ts';
@@ -64,6 +66,9 @@ const always = [
 
 /** Names the process that a git works for, so that the next one finds what a killed one left running. */
 export const ownerVariable = 'MISSION_CONTROL_GIT_OWNER';
+
+/** Names one git, for the case that nobody is told which process it became. */
+const idVariable = 'MISSION_CONTROL_GIT_ID';
 
 const maxOutputBytes = 64 * 1024 * 1024;
 
@@ -149,66 +154,77 @@ const aloneIn = (argv: readonly string[]): boolean => argv.includes('push');
 
 const answers = { time: 'stopped after its time limit', output: `stopped: it said more than ${maxOutputBytes} bytes` };
 
-function spawnGit([program, ...argv]: string[], env: Record<string, string>, options: GitOptions, seconds: number | undefined): Promise<GitResult> {
-  return new Promise((resolve, reject) => {
-    if (options.signal?.aborted) {
-      reject(options.signal.reason as Error);
+async function spawnGit(argv: string[], env: Record<string, string>, options: GitOptions, seconds: number | undefined): Promise<GitResult> {
+  options.signal?.throwIfAborted();
+  const { pid, descriptors, ended } = await startGit(argv, options.workTree ?? '/', env);
+  const [stdin, stdout, stderr] = descriptors as [Socket, Socket, Socket];
+  let stopped: 'time' | 'output' | 'enough' | 'cancelled' | undefined;
+  let last: NodeJS.Timeout | undefined;
+  const send = (name: NodeJS.Signals): void => {
+    // Gone by itself in this moment.
+    try { process.kill(aloneIn(argv) ? pid : -pid, name); } catch { return; }
+  };
+  // Asked first: a git that is asked takes its locks and its half-written files away.
+  const stop = (why: typeof stopped): void => {
+    if (stopped !== undefined) return;
+    stopped = why;
+    send('SIGTERM');
+    last = setTimeout(() => send('SIGKILL'), graceMs);
+  };
+  const cancel = (): void => stop('cancelled');
+  options.signal?.addEventListener('abort', cancel, { once: true });
+  if (options.signal?.aborted) cancel();
+  const timer = seconds === undefined ? undefined : setTimeout(() => stop('time'), seconds * 1_000);
+
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  let size = 0;
+  stdout.on('data', (chunk: Buffer) => {
+    if (options.onOutput !== undefined) {
+      if (stopped === undefined && !options.onOutput(chunk)) stop('enough');
       return;
     }
-    // A group of its own: ending it ends its helpers too (ssh, remote-https, upload-pack, index-pack).
-    const child = spawn(program!, argv, { env, cwd: options.workTree ?? '/', stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-    let stopped: 'time' | 'output' | 'enough' | 'cancelled' | undefined;
-    let last: NodeJS.Timeout | undefined;
-    const send = (name: NodeJS.Signals): void => {
-      // Gone by itself in this moment, or never started.
-      try { process.kill(aloneIn(argv) ? child.pid! : -child.pid!, name); } catch { return; }
-    };
-    // Asked first: a git that is asked takes its locks and its half-written files away.
-    const stop = (why: typeof stopped): void => {
-      if (stopped !== undefined) return;
-      stopped = why;
-      send('SIGTERM');
-      last = setTimeout(() => send('SIGKILL'), graceMs);
-    };
-    const cancel = (): void => stop('cancelled');
-    options.signal?.addEventListener('abort', cancel, { once: true });
-    const timer = seconds === undefined ? undefined : setTimeout(() => stop('time'), seconds * 1_000);
-
-    const out: Buffer[] = [];
-    const err: Buffer[] = [];
-    let size = 0;
-    child.stdout.on('data', (chunk: Buffer) => {
-      if (options.onOutput !== undefined) {
-        if (stopped === undefined && !options.onOutput(chunk)) stop('enough');
-        return;
-      }
-      size += chunk.length;
-      if (size > maxOutputBytes) stop('output');
-      else out.push(chunk);
-    });
-    child.stderr.on('data', (chunk: Buffer) => { if (err.length < 64) err.push(chunk); });
-    const settled = (): void => {
-      clearTimeout(timer);
-      clearTimeout(last);
-      options.signal?.removeEventListener('abort', cancel);
-    };
-    child.on('error', (error) => {
-      settled();
-      reject(error);
-    });
-    child.on('close', (code, signal) => {
-      settled();
-      if (stopped === 'cancelled') {
-        reject(options.signal!.reason as Error);
-        return;
-      }
-      const said = Buffer.concat(err).toString('utf8');
-      const result = { stdout: Buffer.concat(out), code: stopped === 'enough' ? 0 : code ?? 128 };
-      if (stopped === 'time' || stopped === 'output') resolve({ ...result, stopped, stderr: `${said}${answers[stopped]}` });
-      else resolve({ ...result, stderr: signal === null ? said : `${said}killed by ${signal}` });
-    });
-    // git may end without reading all of it.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(options.input ?? '');
+    size += chunk.length;
+    if (size > maxOutputBytes) stop('output');
+    else out.push(chunk);
   });
+  stderr.on('data', (chunk: Buffer) => { if (err.length < 64) err.push(chunk); });
+  // What it never says there is its end all the same.
+  stdin.resume();
+  stdin.end(options.input ?? '');
+  try {
+    const [{ code, signal }] = await Promise.all([ended, closed(stdout), closed(stderr)]);
+    if (stopped === 'cancelled') throw options.signal!.reason as Error;
+    const said = Buffer.concat(err).toString('utf8');
+    const result = { stdout: Buffer.concat(out), code: stopped === 'enough' ? 0 : code ?? 128 };
+    if (stopped === 'time' || stopped === 'output') return { ...result, stopped, stderr: `${said}${answers[stopped]}` };
+    return { ...result, stderr: signal === null ? said : `${said}killed by ${signal}` };
+  } catch (error) {
+    // Nobody is told any more how it ends: it must not go on beside the next try.
+    if (error instanceof ForkServerGone) send('SIGKILL');
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(last);
+    options.signal?.removeEventListener('abort', cancel);
+    for (const socket of descriptors) socket.destroy();
+  }
 }
+
+/** In a group of its own: ending it ends its helpers too (ssh, remote-https, upload-pack, index-pack). */
+async function startGit(argv: string[], cwd: string, env: Record<string, string>): Promise<Started> {
+  const id = randomUUID();
+  try {
+    return await startProcess(argv, { cwd, env: { ...env, [idVariable]: id }, descriptors: 3 });
+  } catch (error) {
+    if (!(error instanceof ForkServerGone)) throw error;
+    // It may have started, and must not go on beside the next try.
+    for (const pid of await startedWith(`${idVariable}=${id}`)) {
+      try { process.kill(pid, 'SIGKILL'); } catch { /* gone by itself */ }
+    }
+    throw error;
+  }
+}
+
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => { if (socket.closed) resolve(); else socket.once('close', () => resolve()); });

@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createProcessRunner, type RunRequest } from '../../src/activities/process/runner.ts';
+import { startProcess } from '../../src/fork-server/start.ts';
 import { projectRoot } from '../../src/project.ts';
 import { running } from '../support/processes.ts';
 import { temporaryFolder } from '../support/repository.ts';
@@ -18,6 +19,8 @@ const builtRunner = pathToFileURL(join(projectRoot, 'dist', 'activities', 'proce
 const cap = 10 * 1024 * 1024;
 /** Ours, as far as these tests go: a command that was given it by mistake harms nobody. */
 const ourHome = join(folder, 'our-home');
+// It keeps its socket in the TMPDIR that is ours when it starts.
+beforeAll(() => startProcess(['true'], { cwd: '/', env: {}, descriptors: 3 }));
 beforeEach(() => {
   mkdirSync(ourHome, { recursive: true });
   vi.stubEnv('HOME', ourHome);

@@ -102,9 +102,7 @@ function notStarted(error: NodeJS.ErrnoException): never {
 function watchLimits({ limits, folders }: NonNullable<KeeperPlan['confined']>): void {
   const disk = watchDisk(folders, limits);
   const look = async (): Promise<void> => {
-    // Its end may be told before what it said.
-  await Promise.race([startSaid, new Promise((resolve) => { setTimeout(resolve, drainMs); })]);
-  limit ??= groups?.hit() ?? overCpu(limits) ?? await disk.look().catch(() => null);
+    limit ??= groups?.hit() ?? overCpu(limits) ?? await disk.look().catch(() => null);
     if (limit !== null) return stop();
     if (!ended) setTimeout(() => { void look(); }, watchEveryMs).unref();
   };

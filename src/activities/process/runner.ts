@@ -1,14 +1,15 @@
 /** Runs a command under a keeper: time limit, cancellation, capped output, nothing left behind; a repository's, confined. */
-import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { AskedLimits, LimitHit } from '../../domain/limits.ts';
 import { notPromised, reaches, type SandboxLevel, type SandboxPolicy, type SandboxUsed } from '../../domain/sandbox.ts';
 import { keeperScript } from '../../project.ts';
 import { failure } from '../../engine/failure.ts';
+import { startProcess } from '../../fork-server/start.ts';
 import { removeFolder } from '../../git/remove-folder.ts';
 import { confine, type Confined, type Means } from './confine.ts';
 import { commandEnvironment, forKeeper } from './environment.ts';
@@ -143,13 +144,10 @@ async function supervise(
 ): Promise<RunResult> {
   request.signal?.throwIfAborted();
   const plan: KeeperPlan = { timeout_ms: request.timeout_seconds * 1_000, grace_ms: graceMs, confined: confined?.plan };
-  const keeper = spawn(process.execPath, [keeperScript, JSON.stringify(plan), ...(confined?.argv ?? request.argv)],
-    { cwd: request.cwd, env: forKeeper(env), detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
-  // Where this host has no descriptor or process left, there are no streams either, only this.
-  const failed = new Promise<never>((_, reject) => { keeper.on('error', reject); });
-  failed.catch(() => undefined);
-  if (keeper.pid === undefined) return failed;
-
+  const { descriptors } = await startProcess([process.execPath, keeperScript, JSON.stringify(plan), ...(confined?.argv ?? request.argv)],
+    { cwd: request.cwd, env: forKeeper(env), descriptors: 4 });
+  const [stdin, stdout, stderr, reportPipe] = descriptors as [Socket, Socket, Socket, Socket];
+  const reported = keeperReport(reportPipe);
   const output = createWriteStream(outputFile, { mode: 0o600 });
   // A full disk fails the run, not the worker.
   output.on('error', () => undefined);
@@ -158,9 +156,9 @@ async function supervise(
   let truncated = false;
   let flood: LimitHit | null = null;
   // Put together at the end: a chunk may end in the middle of a character.
-  const stdout: Buffer[] = [];
-  let stdoutBytes = 0;
-  const stop = (): void => { keeper.stdin.write('stop\n'); };
+  const kept: Buffer[] = [];
+  let keptBytes = 0;
+  const stop = (): void => { stdin.write('stop\n'); };
   const keep = (chunk: Buffer): void => {
     const room = maxOutputBytes - written;
     if (chunk.length > room) truncated = true;
@@ -171,27 +169,27 @@ async function supervise(
       stop();
     }
   };
-  keeper.stdout.on('data', (chunk: Buffer) => {
+  stdout.on('data', (chunk: Buffer) => {
     keep(chunk);
-    if (stdoutBytes < maxOutputBytes) stdout.push(chunk);
-    stdoutBytes += chunk.length;
+    if (keptBytes < maxOutputBytes) kept.push(chunk);
+    keptBytes += chunk.length;
   });
-  keeper.stderr.on('data', keep);
-  keeper.stdin.on('error', () => undefined);
+  stderr.on('data', keep);
 
   request.signal?.addEventListener('abort', stop, { once: true });
+  if (request.signal?.aborted) stop();
   try {
-    const report = await Promise.race([keeperReport(keeper), failed]);
-    await drained(keeper);
-    // An escaped daemon may hold our pipes; it must not hold us.
-    keeper.stdout.destroy();
-    keeper.stderr.destroy();
+    const report = await reported;
+    await drained([stdout, stderr]);
+    // An escaped daemon may hold our sockets; it must not hold us.
+    stdout.destroy();
+    stderr.destroy();
     output.end();
     // Also rejects for a write that failed a moment ago.
     await finished(output);
     request.signal?.throwIfAborted();
     await refuseUnstarted(request, report, confined, outputFile);
-    const text = Buffer.concat(stdout).toString('utf8');
+    const text = Buffer.concat(kept).toString('utf8');
     const { exit_code, signal, timed_out, duration_ms, cpu_seconds, peak_memory_mib } = report;
     const suspected = confined === null || exit_code === 0 ? null : await suspectedLimit(outputFile, confined.plan.limits);
     return {
@@ -205,6 +203,7 @@ async function supervise(
   } finally {
     request.signal?.removeEventListener('abort', stop);
     output.destroy();
+    for (const socket of descriptors) socket.destroy();
   }
 }
 
@@ -224,22 +223,20 @@ async function refuseUnstarted({ argv }: RunRequest, report: KeeperReport, confi
   }
 }
 
-/** The keeper's line on descriptor 3, complete once the pipe ends, which it does when the keeper does. */
-function keeperReport(keeper: ReturnType<typeof spawn>): Promise<KeeperReport> {
+/** The keeper's line on descriptor 3, complete once that ends, which it does when the keeper does. */
+function keeperReport(socket: Socket): Promise<KeeperReport> {
   return new Promise((resolve, reject) => {
     let text = '';
-    const pipe = keeper.stdio[3]!;
-    pipe.on('data', (chunk: Buffer) => { text += chunk.toString('utf8'); });
-    pipe.on('error', reject);
-    pipe.on('end', () => {
+    socket.on('data', (chunk: Buffer) => { text += chunk.toString('utf8'); });
+    socket.on('close', () => {
       if (text === '') reject(failure('INTERNAL', 'the keeper of the command was killed'));
       else resolve(JSON.parse(text) as KeeperReport);
     });
   });
 }
 
-async function drained(keeper: ReturnType<typeof spawn>): Promise<void> {
-  const ends = [keeper.stdout!, keeper.stderr!].map((stream) =>
-    (stream.readableEnded ? Promise.resolve() : new Promise<void>((resolve) => { stream.once('end', resolve); })));
+async function drained(streams: readonly Socket[]): Promise<void> {
+  const ends = streams.map((stream) =>
+    (stream.readableEnded ? Promise.resolve() : new Promise<void>((resolve) => { stream.once('close', resolve); })));
   await Promise.race([Promise.all(ends), new Promise((resolve) => { setTimeout(resolve, drainMs); })]);
 }
