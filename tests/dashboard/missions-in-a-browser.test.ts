@@ -93,6 +93,14 @@ test('a page that lost its connection says so, and catches up by itself', async 
   await page.getByRole('listitem').filter({ hasText: id }).waitFor();
 });
 
+test.each(['abort', 'status'] as const)('what could not be loaded at first is loaded once it can be, by itself (%s)', async (how) => {
+  const { page } = await browser.signedIn(system, 'ann', 'operator');
+  await page.route(/mission-control\/missions\?/, (route) => (how === 'abort' ? route.abort() : route.fulfill({ status: 503, json: { detail: 'not now' } })), { times: 1 });
+  await page.goto(`${system.url}/missions`);
+  await page.getByText('Not loaded').waitFor();
+  await page.getByRole('listitem').filter({ hasText: landed }).waitFor();
+});
+
 test('what outsiders wrote is text, wherever it stands', async () => {
   const { page, errors } = await browser.signedIn(system, 'ann', 'operator');
   for (const path of ['/', '/missions', '/missions?as=board', `/missions/${waiting}`]) {

@@ -1,5 +1,6 @@
 /** What a page shows when there is nothing to show yet, nothing at all, or something went wrong. */
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import type { ApiProblem } from '../api.ts';
 import type { Resource } from '../resource.ts';
 import { Age } from './age.tsx';
@@ -9,13 +10,39 @@ export const Empty = ({ title, children }: { title: string; children?: Component
   <div class="empty"><b>{title}</b>{children !== undefined && <p>{children}</p>}</div>
 );
 
-export const Failed = ({ error, retry }: { error: ApiProblem; retry?: (() => Promise<void>) | undefined }) => (
-  <div class="failed" role="alert">
-    <b>{error.status === 404 ? 'Not there' : error.status === 403 ? 'Not for this key' : 'Not loaded'}</b>
-    <p>{error.message} <span class="mono">{error.code}</span></p>
-    {retry !== undefined && <button type="button" onClick={() => { void retry(); }}>Try again</button>}
-  </div>
-);
+type Retry = () => Promise<void>;
+
+const againMs = 2_000;
+
+/** What nothing answered, or what the server could not do now, is tried again by itself. */
+function useAgain(error: ApiProblem, retry: Retry | undefined): void {
+  useEffect(() => {
+    if (retry === undefined || (error.status !== 0 && error.status < 500)) return undefined;
+    // With jitter: a hundred pages do not ask at one moment.
+    const timer = setTimeout(() => { void retry(); }, againMs * (1 + Math.random()));
+    return () => clearTimeout(timer);
+  }, [error]);
+}
+
+export function Failed({ error, retry }: { error: ApiProblem; retry?: Retry | undefined }) {
+  useAgain(error, retry);
+  return (
+    <div class="failed" role="alert">
+      <b>{error.status === 404 ? 'Not there' : error.status === 403 ? 'Not for this key' : 'Not loaded'}</b>
+      <p>{error.message} <span class="mono">{error.code}</span></p>
+      {retry !== undefined && <button type="button" onClick={() => { void retry(); }}>Try again</button>}
+    </div>
+  );
+}
+
+function Stale({ error, since, retry }: { error: ApiProblem; since: string; retry: Retry }) {
+  useAgain(error, retry);
+  return (
+    <p class="stale" role="alert">
+      What you see was loaded <Age at={since} />. {error.message}. <button type="button" class="link" onClick={() => { void retry(); }}>Try again</button>
+    </p>
+  );
+}
 
 export const Loading = ({ what }: { what: string }) => <p class="loading">Loading {what} …</p>;
 
@@ -24,9 +51,7 @@ export function Loaded<T>({ of, what, children }: { of: Resource<T>; what: strin
   if (of.data === null) return of.error === null ? <Loading what={what} /> : <Failed error={of.error} retry={of.reload} />;
   return (
     <>
-      {of.error !== null && of.loaded_at !== null && (
-        <p class="stale" role="alert">What you see was loaded <Age at={of.loaded_at} />. {of.error.message}. <button type="button" class="link" onClick={() => { void of.reload(); }}>Try again</button></p>
-      )}
+      {of.error !== null && of.loaded_at !== null && <Stale error={of.error} since={of.loaded_at} retry={of.reload} />}
       {children(of.data)}
     </>
   );
