@@ -9,7 +9,7 @@ import { calculator, fixedAdd, makeRepository, type TestRepository } from '../su
 import {
   eventually, identities, killHard, launch, makeGate, missionEnd, restarted, stopLaunched, type Gate, type Launched, type Part,
 } from '../support/launched.ts';
-import { runningIn } from '../support/processes.ts';
+import { forkServersOf, runningIn } from '../support/processes.ts';
 import { missionBody } from '../support/system.ts';
 
 let system: Launched;
@@ -67,6 +67,30 @@ test.each<[Part, number]>([
   await gate.open();
   await expectOneCleanLanding(await missionEnd(system, mission.mission_id), repository);
   expect(gate.runs()).toBeLessThanOrEqual(mostRuns);
+}, 90_000);
+
+test("the worker's fork server killed while the tests run, and again and again until the landing", async () => {
+  const { repository, gate, mission } = await sendGated();
+  await gate.begun(1);
+  const worker = identities(system).worker.pid;
+  let killed = 0;
+  const kill = (): void => {
+    for (const server of forkServersOf(worker)) {
+      process.kill(server, 'SIGKILL');
+      killed += 1;
+    }
+  };
+  kill();
+  const killing = setInterval(kill, 500);
+  try {
+    await gate.open();
+    await expectOneCleanLanding(await missionEnd(system, mission.mission_id), repository);
+  } finally {
+    clearInterval(killing);
+  }
+  // The keeper of the tests does not need it; every git does.
+  expect(gate.runs()).toBe(1);
+  expect(killed).toBeGreaterThan(1);
 }, 90_000);
 
 test('everything killed at once while the tests run, then started again', async () => {

@@ -8,8 +8,8 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { ForkServerGone, startProcess, type Started } from '../../src/fork-server/start.ts';
 import { createGit } from '../../src/git/git.ts';
-import { forkServerScript, projectRoot } from '../../src/project.ts';
-import { isAlive, pidsWith, whenGone } from '../support/processes.ts';
+import { projectRoot } from '../../src/project.ts';
+import { forkServersOf, isAlive, pidsWith, whenGone } from '../support/processes.ts';
 import { temporaryFolder } from '../support/repository.ts';
 
 const folder = temporaryFolder();
@@ -32,18 +32,6 @@ async function whenRunning(variable: string): Promise<number[]> {
     // The kernel tells nobody.
     await new Promise((resolve) => { setImmediate(resolve); });
   }
-}
-
-/** The fork servers that a process has, oldest first. */
-function serversOf(parent: number): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b).filter((pid) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(forkServerScript);
-    } catch {
-      return false;
-    }
-  });
 }
 
 describe('a process that it starts', () => {
@@ -95,13 +83,13 @@ describe('a process that it starts', () => {
 describe('the server', () => {
   test('killed, takes no process with it; nobody is told how that ends, and the next one is started by another', async () => {
     const before = await start('sleep', '60');
-    const [server] = serversOf(process.pid);
+    const [server] = forkServersOf(process.pid);
     process.kill(server!, 'SIGKILL');
     await expect(before.ended).rejects.toThrow(ForkServerGone);
     expect(isAlive(before.pid)).toBe(true);
     process.kill(before.pid, 'SIGKILL');
     expect(await said(await start('echo', 'another'))).toBe('another\n');
-    expect(serversOf(process.pid)).toHaveLength(1);
+    expect(forkServersOf(process.pid)).toHaveLength(1);
   });
 
   test.each(['before it could say which process that is', 'while that runs'])('killed under a git %s, ends that git: the next try must not meet it', async (when) => {
@@ -109,7 +97,7 @@ describe('the server', () => {
     const pipe = join(folder, `nobody writes to it ${when}`);
     execFileSync('mkfifo', [pipe]);
     await said(await start('true'));
-    const [server] = serversOf(process.pid);
+    const [server] = forkServersOf(process.pid);
     const reading = git.run(['hash-object', pipe], { env: { UNDER: when } });
     reading.catch(() => undefined);
     const [pid] = await whenRunning(`UNDER=${when}`);
@@ -122,7 +110,7 @@ describe('the server', () => {
 
   test('that does not answer is replaced, and goes when it wakes', async () => {
     await said(await start('true'));
-    const [stopped] = serversOf(process.pid);
+    const [stopped] = forkServersOf(process.pid);
     process.kill(stopped!, 'SIGSTOP');
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
@@ -136,7 +124,7 @@ describe('the server', () => {
     expect(await said(await start('echo', 'another'))).toBe('another\n');
     process.kill(stopped!, 'SIGCONT');
     await whenGone(stopped!);
-    expect(serversOf(process.pid)).toHaveLength(1);
+    expect(forkServersOf(process.pid)).toHaveLength(1);
   });
 
   test('does not hear a terminal, and goes with its parent, however that ends; what it started stays', async () => {
@@ -147,7 +135,7 @@ describe('the server', () => {
     ].join('\n')], { env: { ...env, TMPDIR: tmp }, stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await once(parent.stdout, 'data') as [Buffer];
     const started = Number(String(line));
-    const [server] = serversOf(parent.pid!);
+    const [server] = forkServersOf(parent.pid!);
     process.kill(server!, 'SIGINT');
     process.kill(server!, 'SIGTERM');
     expect(readdirSync(tmp)).toHaveLength(1);

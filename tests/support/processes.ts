@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, watch } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { forkServerScript } from '../../src/project.ts';
 
 /** Pids whose environment holds `NAME=value`. */
 export const pidsWith = (variable: string): number[] => pidsWhere((entry) => entry === variable);
@@ -23,6 +24,19 @@ export const running = (marker: string): number[] => pidsWhere((entry) => entry.
 export function runningIn(home: string, marker: string): number[] {
   const system = createHash('sha256').update(resolve(home, 'scratch')).digest('hex').slice(0, 12);
   return pidsWith(`MISSION_CONTROL_RUN=${marker}@${system}`);
+}
+
+/** The fork servers that a process has, oldest first. */
+export function forkServersOf(parent: number): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b).filter((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const [state, ppid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return state !== 'Z' && Number(ppid) === parent && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(forkServerScript);
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** A zombie is dead: it holds nothing but its number. */
