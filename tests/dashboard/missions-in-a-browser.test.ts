@@ -95,9 +95,10 @@ test('a page that lost its connection says so, and catches up by itself', async 
 
 test.each(['abort', 'status'] as const)('what could not be loaded at first is loaded once it can be, by itself (%s)', async (how) => {
   const { page } = await browser.signedIn(system, 'ann', 'operator');
-  await page.route(/mission-control\/missions\?/, (route) => (how === 'abort' ? route.abort() : route.fulfill({ status: 503, json: { detail: 'not now' } })), { times: 1 });
+  await page.route(/mission-control\/missions\?/, (route) => (how === 'abort' ? route.abort() : route.fulfill({ status: 503, json: { detail: 'not now' } })));
   await page.goto(`${system.url}/missions`);
   await page.getByText('Not loaded').waitFor();
+  await page.unrouteAll({ behavior: 'wait' });
   await page.getByRole('listitem').filter({ hasText: landed }).waitFor();
 });
 
