@@ -65,8 +65,8 @@ export async function startProcess(argv: readonly string[], options: StartOption
   }, patienceMs);
   try {
     for (let number = 0; number < options.descriptors; number += 1) descriptors.push(connect(server.socketPath));
-    await Promise.all(descriptors.map((socket, number) => hello(socket, socketLine.write(id, number))));
     send(server, { id, argv, ...options });
+    await Promise.all(descriptors.map((socket, number) => hello(socket, socketLine.write(id, number))));
     return { pid: await pid, descriptors, ended };
   } catch (error) {
     for (const socket of descriptors) socket.destroy();

@@ -81,7 +81,7 @@ test("the worker's fork server killed while the tests run, and again and again u
     }
   };
   kill();
-  const killing = setInterval(kill, 500);
+  const killing = setInterval(kill, 200);
   try {
     await gate.open();
     await expectOneCleanLanding(await missionEnd(system, mission.mission_id), repository);
