@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const args = process.argv.slice(2);
-const steps = [[join(folder, '..', 'scripts', 'build.mjs'), '--if-stale'], ...['start', 'resume', 'detection', 'missions', 'landing', 'queue', 'memory', 'metrics', 'windows', 'stream', 'worktrees', 'sandbox'].map((name) => [join(folder, `${name}.mjs`), ...args])];
+const steps = [[join(folder, '..', 'scripts', 'build.mjs'), '--if-stale'], ...['start', 'resume', 'detection', 'missions', 'landing', 'queue', 'memory', 'metrics', 'windows', 'stream', 'worktrees', 'fork-server', 'sandbox'].map((name) => [join(folder, `${name}.mjs`), ...args])];
 for (const step of steps) {
   console.log(`\n$ node ${step.map((part) => part.replace(`${join(folder, '..')}/`, '')).join(' ')}`);
   const { status } = spawnSync(process.execPath, step, { stdio: 'inherit' });

@@ -43,6 +43,21 @@ export const identityOf = (pid) => ({ pid, started: startedAt(pid) ?? '' });
 export const isAlive = ({ pid, started }) => started !== '' && startedAt(pid) === started;
 
 /**
+ * Whether the process leads a process group (Linux).
+ * @param {number} pid
+ * @returns {boolean}
+ */
+export function leadsGroup(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Behind the name: state, parent, group.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === pid;
+  } catch {
+    return false;
+  }
+}
+
+/**
  * Sends a signal to the process, and to the group it leads.
  * @param {ProcessIdentity} identity
  * @param {NodeJS.Signals} name

@@ -11,7 +11,8 @@ export type Told =
   | { listening: string }
   | { id: string; pid: number }
   | { id: string; code: number | null; signal: NodeJS.Signals | null }
-  | { id: string; failed: { code: string | undefined; message: string } };
+  /** As `spawn` said it. */
+  | { id: string; failed: { message: string; code: string | undefined; syscall: string | undefined; path: string | undefined } };
 
 /** The first line on each socket: which process's it is, and which of its descriptors. */
 export const socketLine = {

@@ -8,7 +8,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { socketLine, type Told, type ToServer } from './protocol.ts';
 
 /** Of a process that is still to be started: what is there of it. */
@@ -27,7 +27,7 @@ function startWhenComplete(id: string): void {
   const { order, descriptors } = dueOf(id);
   if (order === undefined || Object.keys(descriptors).length < order.descriptors) return;
   due.delete(id);
-  const failed = ({ code, message }: NodeJS.ErrnoException): void => tell({ id, failed: { code, message } });
+  const failed = ({ message, code, syscall, path }: NodeJS.ErrnoException): void => tell({ id, failed: { message, code, syscall, path } });
   try {
     const child = start(order.argv, order, descriptors);
     child.on('error', failed);
@@ -70,14 +70,18 @@ process.on('message', (message: ToServer) => {
   due.delete(message.forget);
 });
 
-// Nobody else's: who may connect here may start what they like.
-const folder = mkdtempSync(join(tmpdir(), 'mission-control-fork-'));
-// However the parent ended.
-process.on('disconnect', () => {
+// Nobody else's: who may connect here may take our descriptors away. A socket's path has at most 107 bytes.
+const folder = mkdtempSync(join(tmpdir().length > 60 ? '/tmp' : resolve(tmpdir()), 'mission-control-fork-'));
+const socketPath = join(folder, 'socket');
+function leave(): void {
   rmSync(folder, { recursive: true, force: true });
   process.exit(0);
-});
+}
+// However the parent ended, also before we came to listen for it.
+process.on('disconnect', leave);
+if (!process.connected) leave();
 // The parent decides when this ends.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined);
-const socketPath = join(folder, 'socket');
-server.listen(socketPath, () => tell({ listening: socketPath }));
+// One connection that cannot be taken is its owner's trouble; without any, we are of no use.
+server.on('error', (error) => { if (!server.listening) throw error; });
+server.listen({ path: socketPath, backlog: 4_096 }, () => tell({ listening: socketPath }));

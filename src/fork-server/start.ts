@@ -4,8 +4,10 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { forkServerScript } from '../project.ts';
 import { socketLine, type Told, type ToServer } from './protocol.ts';
 
@@ -32,7 +34,7 @@ export interface StartOptions {
   descriptors: 3 | 4;
 }
 
-/** A server that says nothing for so long is replaced. A process starts in milliseconds; a host that swaps takes seconds. */
+/** A server that says nothing for so long is ended. A process starts in milliseconds; a host that swaps takes seconds. */
 const patienceMs = 30_000;
 
 interface Asked {
@@ -48,21 +50,20 @@ interface Server {
   asked: Map<string, Asked>;
 }
 
+/** One for each process of ours, whoever asks: it stands for `fork`, of which a process has one too. */
 let current: Promise<Server> | undefined;
 
 /**
  * @param argv program and arguments; the program is looked for on the PATH of `env`
- * @throws what `spawn` would, with its `code` (ENOENT, EACCES, EMFILE, EAGAIN …); ForkServerGone
+ * @throws what `spawn` would, with its `code` (ENOENT, EACCES, EMFILE, EAGAIN …): nothing was started; ForkServerGone: it may
+ *   have been, by a server that is dead, and is then not ours to hear of
  */
 export async function startProcess(argv: readonly string[], options: StartOptions): Promise<Started> {
   const server = await runningServer();
   const id = randomUUID();
   const { pid, ended } = ask(server, id);
   const descriptors: Socket[] = [];
-  const timer = setTimeout(() => {
-    replace(server);
-    server.asked.get(id)?.failed(new ForkServerGone(`${argv[0]} was not started within ${patienceMs / 1_000} s`));
-  }, patienceMs);
+  const patience = whenTooLong(() => server.process.kill('SIGKILL'));
   try {
     for (let number = 0; number < options.descriptors; number += 1) descriptors.push(connect(server.socketPath));
     send(server, { id, argv, ...options });
@@ -72,10 +73,30 @@ export async function startProcess(argv: readonly string[], options: StartOption
     for (const socket of descriptors) socket.destroy();
     settle(server, id);
     send(server, { forget: id });
-    throw error;
+    // Where it cannot be reached, it cannot be of use: its folder is gone, or it is dying.
+    if (isOurs(error)) throw error;
+    server.process.kill('SIGKILL');
+    throw new ForkServerGone(`the fork server cannot be reached: ${(error as Error).message}`);
   } finally {
-    clearTimeout(timer);
+    patience.end();
   }
+}
+
+/** What is no fault of the server: the process cannot be started, we have no descriptor left, or it is known to be gone. */
+const isOurs = (error: unknown): boolean =>
+  error instanceof ForkServerGone || (error as NodeJS.ErrnoException).syscall?.startsWith('spawn') === true
+  || ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+/** After standing still ourselves, we hear first what came meanwhile, and judge then. */
+function whenTooLong(act: () => void): { end: () => void } {
+  let over = false;
+  const timer = setTimeout(() => { setImmediate(() => { if (!over) act(); }); }, patienceMs);
+  return {
+    end: () => {
+      over = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 function ask(server: Server, id: string): { pid: Promise<number>; ended: Promise<End> } {
@@ -102,9 +123,7 @@ function ask(server: Server, id: string): { pid: Promise<number>; ended: Promise
 
 function settle(server: Server, id: string): void {
   server.asked.delete(id);
-  if (server.asked.size > 0) return;
-  server.process.channel?.unref();
-  if (server.process.connected && replaced.has(server)) server.process.disconnect();
+  if (server.asked.size === 0) server.process.channel?.unref();
 }
 
 function send({ process, asked }: Server, message: ToServer): void {
@@ -126,15 +145,6 @@ function hello(socket: Socket, line: string): Promise<void> {
   });
 }
 
-const replaced = new WeakSet<Server>();
-
-/** Who asks from now on gets another; this one stays for those that wait for an end. */
-function replace(server: Server): void {
-  if (replaced.has(server)) return;
-  replaced.add(server);
-  current = undefined;
-}
-
 function runningServer(): Promise<Server> {
   if (current !== undefined) return current;
   const starting = startServer();
@@ -151,21 +161,24 @@ async function startServer(): Promise<Server> {
     execArgv: ['--max-semi-space-size=1'],
   });
   const asked: Server['asked'] = new Map();
+  const patience = whenTooLong(() => child.kill('SIGKILL'));
   const socketPath = await new Promise<string>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', () => reject(new ForkServerGone('the fork server ended before it listened')));
     child.once('message', (told: Extract<Told, { listening: string }>) => resolve(told.listening));
-  });
+  }).finally(() => patience.end());
   const server = { process: child, socketPath, asked };
   child.on('error', () => undefined);
   child.on('message', (told: Exclude<Told, { listening: string }>) => {
     const { started, ended, failed } = asked.get(told.id) ?? {};
     if ('pid' in told) return started?.(told.pid);
     settle(server, told.id);
-    if ('failed' in told) failed?.(Object.assign(new Error(told.failed.message), { code: told.failed.code }));
+    if ('failed' in told) failed?.(Object.assign(new Error(told.failed.message), told.failed));
     else ended?.({ code: told.code, signal: told.signal });
   });
   child.once('exit', () => {
+    // A killed one could not.
+    void rm(dirname(socketPath), { recursive: true, force: true }).catch(() => undefined);
     for (const { failed } of asked.values()) failed(new ForkServerGone('the fork server ended: what it started goes on, and nobody is told how it ends'));
     asked.clear();
   });

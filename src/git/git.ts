@@ -5,8 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ForkServerGone, startProcess, type Started } from '../fork-server/start.ts';
-import { identityOf, startedWith } from '../processes.mjs';
+import { identityOf, leadsGroup, startedWith } from '../processes.mjs';
 import { limitingPrefix, type GitLimits } from './limits.ts';
 import { withoutObstacles } from './obstacles.ts';
 import { transportSettings, type GitSettings } from './transport.ts';
@@ -156,7 +157,7 @@ const answers = { time: 'stopped after its time limit', output: `stopped: it sai
 
 async function spawnGit(argv: string[], env: Record<string, string>, options: GitOptions, seconds: number | undefined): Promise<GitResult> {
   options.signal?.throwIfAborted();
-  const { pid, descriptors, ended } = await startGit(argv, options.workTree ?? '/', env);
+  const { pid, descriptors, ended } = await startGit(argv, options.workTree ?? '/', env, options.signal);
   const [stdin, stdout, stderr] = descriptors as [Socket, Socket, Socket];
   let stopped: 'time' | 'output' | 'enough' | 'cancelled' | undefined;
   let last: NodeJS.Timeout | undefined;
@@ -202,7 +203,7 @@ async function spawnGit(argv: string[], env: Record<string, string>, options: Gi
   } catch (error) {
     // Nobody is told any more how it ends: it must not go on beside the next try.
     if (error instanceof ForkServerGone) send('SIGKILL');
-    throw error;
+    throw stopped === 'cancelled' ? options.signal!.reason as Error : error;
   } finally {
     clearTimeout(timer);
     clearTimeout(last);
@@ -212,17 +213,27 @@ async function spawnGit(argv: string[], env: Record<string, string>, options: Gi
 }
 
 /** In a group of its own: ending it ends its helpers too (ssh, remote-https, upload-pack, index-pack). */
-async function startGit(argv: string[], cwd: string, env: Record<string, string>): Promise<Started> {
+async function startGit(argv: string[], cwd: string, env: Record<string, string>, signal: AbortSignal | undefined): Promise<Started> {
   const id = randomUUID();
   try {
     return await startProcess(argv, { cwd, env: { ...env, [idVariable]: id }, descriptors: 3 });
   } catch (error) {
-    if (!(error instanceof ForkServerGone)) throw error;
-    // It may have started, and must not go on beside the next try.
-    for (const pid of await startedWith(`${idVariable}=${id}`)) {
-      try { process.kill(pid, 'SIGKILL'); } catch { /* gone by itself */ }
+    if (error instanceof ForkServerGone) await endUnheardOf(id, aloneIn(argv));
+    throw signal?.aborted === true ? signal.reason as Error : error;
+  }
+}
+
+const unheardOfRounds = 10;
+const unheardOfMs = 50;
+
+/** Ends a git that may have started though nobody could say so. One in the middle of its start is not yet known by its id. */
+async function endUnheardOf(id: string, alone: boolean): Promise<void> {
+  for (let round = 0; round < unheardOfRounds; round += 1) {
+    // The leader speaks for its group; what a push started in the origin inherits the id, and is not ours to end.
+    for (const pid of (await startedWith(`${idVariable}=${id}`)).filter(leadsGroup)) {
+      try { process.kill(alone ? pid : -pid, 'SIGKILL'); } catch { /* gone by itself */ }
     }
-    throw error;
+    await sleep(unheardOfMs);
   }
 }
 

@@ -229,8 +229,8 @@ function keeperReport(socket: Socket): Promise<KeeperReport> {
     let text = '';
     socket.on('data', (chunk: Buffer) => { text += chunk.toString('utf8'); });
     socket.on('close', () => {
-      if (text === '') reject(failure('INTERNAL', 'the keeper of the command was killed'));
-      else resolve(JSON.parse(text) as KeeperReport);
+      if (text.endsWith('\n')) resolve(JSON.parse(text) as KeeperReport);
+      else reject(failure('INTERNAL', 'the keeper of the command was killed'));
     });
   });
 }
