@@ -9,15 +9,24 @@ import { readdir, readFile } from 'node:fs/promises';
 /** @typedef {{ pid: number, started: string }} ProcessIdentity */
 
 /**
+ * What Linux says of a process behind its name, which may hold spaces and parentheses: state, parent, group, …
+ * @param {number} pid
+ * @returns {string[]}
+ */
+function statOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/**
  * What tells this process from a later one with the same pid, or undefined when there is none.
  * @param {number} pid
  * @returns {string | undefined}
  */
 export function startedAt(pid) {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command name may hold spaces and parentheses; fields count from behind its last one. 22nd: start time.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = statOf(pid);
+    // The 22nd of all.
     return fields[0] === 'Z' ? undefined : fields[19];
   } catch {
     if (process.platform === 'linux') return undefined;
@@ -43,18 +52,12 @@ export const identityOf = (pid) => ({ pid, started: startedAt(pid) ?? '' });
 export const isAlive = ({ pid, started }) => started !== '' && startedAt(pid) === started;
 
 /**
- * Whether the process leads a process group (Linux).
+ * The process group of a process (Linux); undefined when there is no such process.
  * @param {number} pid
- * @returns {boolean}
+ * @returns {number | undefined}
  */
-export function leadsGroup(pid) {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Behind the name: state, parent, group.
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === pid;
-  } catch {
-    return false;
-  }
+export function groupOf(pid) {
+  try { return Number(statOf(pid)[2]); } catch { return undefined; }
 }
 
 /**

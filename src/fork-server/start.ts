@@ -13,11 +13,17 @@ import { socketLine, type Told, type ToServer } from './protocol.ts';
 
 export interface End { code: number | null; signal: NodeJS.Signals | null }
 
-export interface Started {
+/** Fewer than three descriptors are none: `spawn` would make up the rest. */
+interface Sockets {
+  3: [Socket, Socket, Socket];
+  4: [Socket, Socket, Socket, Socket];
+}
+
+export interface Started<N extends keyof Sockets> {
   /** Leads a process group and a session of its own. */
   pid: number;
   /** Our ends of its descriptors, in their order. */
-  descriptors: Socket[];
+  descriptors: Sockets[N];
   /** @throws ForkServerGone when nobody can know any more how it ended, or whether */
   ended: Promise<End>;
 }
@@ -26,12 +32,12 @@ export class ForkServerGone extends Error {
   override name = 'ForkServerGone';
 }
 
-export interface StartOptions {
+export interface StartOptions<N extends keyof Sockets> {
   cwd: string;
   /** Its whole environment. */
   env: Record<string, string>;
-  /** How many descriptors it has, from 0 on, each a socket to us. Fewer than three are none: `spawn` would make up the rest. */
-  descriptors: 3 | 4;
+  /** How many descriptors it has, from 0 on, each a socket to us. */
+  descriptors: N;
 }
 
 /** A server that says nothing for so long is ended. A process starts in milliseconds; a host that swaps takes seconds. */
@@ -58,7 +64,7 @@ let current: Promise<Server> | undefined;
  * @throws what `spawn` would, with its `code` (ENOENT, EACCES, EMFILE, EAGAIN …): nothing was started; ForkServerGone: it may
  *   have been, by a server that is dead, and is then not ours to hear of
  */
-export async function startProcess(argv: readonly string[], options: StartOptions): Promise<Started> {
+export async function startProcess<N extends keyof Sockets>(argv: readonly string[], options: StartOptions<N>): Promise<Started<N>> {
   const server = await runningServer();
   const id = randomUUID();
   const { pid, ended } = ask(server, id);
@@ -68,7 +74,7 @@ export async function startProcess(argv: readonly string[], options: StartOption
     for (let number = 0; number < options.descriptors; number += 1) descriptors.push(connect(server.socketPath));
     send(server, { id, argv, ...options });
     await Promise.all(descriptors.map((socket, number) => hello(socket, socketLine.write(id, number))));
-    return { pid: await pid, descriptors, ended };
+    return { pid: await pid, descriptors: descriptors as Sockets[N], ended };
   } catch (error) {
     for (const socket of descriptors) socket.destroy();
     settle(server, id);
@@ -85,7 +91,16 @@ export async function startProcess(argv: readonly string[], options: StartOption
 /** What is no fault of the server: the process cannot be started, we have no descriptor left, or it is known to be gone. */
 const isOurs = (error: unknown): boolean =>
   error instanceof ForkServerGone || (error as NodeJS.ErrnoException).syscall?.startsWith('spawn') === true
-  || ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'].includes((error as NodeJS.ErrnoException).code ?? '');
+  || isExhausted(error);
+
+const exhausted = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'];
+
+/** Whether this host had no free descriptor, process or page. */
+export const isExhausted = (error: unknown): boolean => exhausted.includes((error as { code?: string } | null)?.code ?? '');
+
+/** Resolves once nothing more comes from the other end. */
+export const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => { if (socket.closed) resolve(); else socket.once('close', () => resolve()); });
 
 /** After standing still ourselves, we hear first what came meanwhile, and judge then. */
 function whenTooLong(act: () => void): { end: () => void } {

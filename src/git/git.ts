@@ -4,10 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ForkServerGone, startProcess, type Started } from '../fork-server/start.ts';
-import { identityOf, leadsGroup, startedWith } from '../processes.mjs';
+import { closed, ForkServerGone, startProcess, type Started } from '../fork-server/start.ts';
+import { groupOf, identityOf, startedWith } from '../processes.mjs';
 import { limitingPrefix, type GitLimits } from './limits.ts';
 import { withoutObstacles } from './obstacles.ts';
 import { transportSettings, type GitSettings } from './transport.ts';
@@ -158,7 +157,7 @@ const answers = { time: 'stopped after its time limit', output: `stopped: it sai
 async function spawnGit(argv: string[], env: Record<string, string>, options: GitOptions, seconds: number | undefined): Promise<GitResult> {
   options.signal?.throwIfAborted();
   const { pid, descriptors, ended } = await startGit(argv, options.workTree ?? '/', env, options.signal);
-  const [stdin, stdout, stderr] = descriptors as [Socket, Socket, Socket];
+  const [stdin, stdout, stderr] = descriptors;
   let stopped: 'time' | 'output' | 'enough' | 'cancelled' | undefined;
   let last: NodeJS.Timeout | undefined;
   const send = (name: NodeJS.Signals): void => {
@@ -213,13 +212,14 @@ async function spawnGit(argv: string[], env: Record<string, string>, options: Gi
 }
 
 /** In a group of its own: ending it ends its helpers too (ssh, remote-https, upload-pack, index-pack). */
-async function startGit(argv: string[], cwd: string, env: Record<string, string>, signal: AbortSignal | undefined): Promise<Started> {
+async function startGit(argv: string[], cwd: string, env: Record<string, string>, signal: AbortSignal | undefined): Promise<Started<3>> {
   const id = randomUUID();
   try {
     return await startProcess(argv, { cwd, env: { ...env, [idVariable]: id }, descriptors: 3 });
   } catch (error) {
     if (error instanceof ForkServerGone) await endUnheardOf(id, aloneIn(argv));
-    throw signal?.aborted === true ? signal.reason as Error : error;
+    signal?.throwIfAborted();
+    throw error;
   }
 }
 
@@ -230,12 +230,9 @@ const unheardOfMs = 50;
 async function endUnheardOf(id: string, alone: boolean): Promise<void> {
   for (let round = 0; round < unheardOfRounds; round += 1) {
     // The leader speaks for its group; what a push started in the origin inherits the id, and is not ours to end.
-    for (const pid of (await startedWith(`${idVariable}=${id}`)).filter(leadsGroup)) {
+    for (const pid of (await startedWith(`${idVariable}=${id}`)).filter((found) => groupOf(found) === found)) {
       try { process.kill(alone ? pid : -pid, 'SIGKILL'); } catch { /* gone by itself */ }
     }
     await sleep(unheardOfMs);
   }
 }
-
-const closed = (socket: Socket): Promise<void> =>
-  new Promise((resolve) => { if (socket.closed) resolve(); else socket.once('close', () => resolve()); });

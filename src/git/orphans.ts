@@ -1,6 +1,6 @@
 /** A killed worker leaves the git processes that it started running, and nobody holds them to their time limits any more. */
 import { readdir, readFile } from 'node:fs/promises';
-import { isAlive } from '../processes.mjs';
+import { groupOf, isAlive } from '../processes.mjs';
 import { ownerVariable } from './git.ts';
 
 /**
@@ -12,14 +12,14 @@ import { ownerVariable } from './git.ts';
 export async function endOrphanedGit(home: string): Promise<number> {
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
   const ended = await Promise.all(pids.map(async (pid) => {
-    const [environment, command, stat] = await Promise.all(
-      ['environ', 'cmdline', 'stat'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')));
+    const [environment, command] = await Promise.all(
+      ['environ', 'cmdline'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')));
     const variables = environment!.split('\0');
     const owner = /^(\d+)@(\d+)$/.exec(variables.find((entry) => entry.startsWith(`${ownerVariable}=`))?.slice(ownerVariable.length + 1) ?? '');
     if (!variables.includes(`HOME=${home}`) || owner === null || isAlive({ pid: Number(owner[1]), started: owner[2]! })) return false;
-    const group = Number(stat!.slice(stat!.lastIndexOf(')') + 2).split(' ')[2]);
+    const group = Number(pid);
     // The leader speaks for its group: helpers end with it.
-    if (group !== Number(pid) || command!.split('\0').includes('push')) return false;
+    if (groupOf(group) !== group || command!.split('\0').includes('push')) return false;
     // Gone in this moment.
     try { process.kill(-group, 'SIGTERM'); } catch { return false; }
     return true;

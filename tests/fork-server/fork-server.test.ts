@@ -18,9 +18,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const built = JSON.stringify(pathToFileURL(join(projectRoot, 'dist', 'fork-server', 'start.js')).href);
 const env = { PATH: process.env['PATH']! };
-const start = (...argv: string[]): Promise<Started> => startProcess(argv, { cwd: folder, env, descriptors: 3 });
+const start = (...argv: string[]): Promise<Started<3>> => startProcess(argv, { cwd: folder, env, descriptors: 3 });
 
-async function said({ descriptors }: Started, descriptor = 1): Promise<string> {
+async function said({ descriptors }: Started<3>, descriptor = 1): Promise<string> {
   let text = '';
   for await (const chunk of descriptors[descriptor]!) text += String(chunk);
   return text;
@@ -39,7 +39,7 @@ async function whenRunning(variable: string): Promise<number[]> {
 describe('a process that it starts', () => {
   test('reads and writes by sockets of ours alone, and its end is told', async () => {
     const cat = await start('sh', '-c', 'cat; echo done >&2; exit 7');
-    cat.descriptors[0]!.end('to it\n');
+    cat.descriptors[0].end('to it\n');
     expect(await said(cat)).toBe('to it\n');
     expect(await said(cat, 2)).toBe('done\n');
     expect(await cat.ended).toEqual({ code: 7, signal: null });
@@ -64,7 +64,7 @@ describe('a process that it starts', () => {
 
   test('closing our end reaches it: nobody else holds the other one', async () => {
     const cat = await start('cat');
-    cat.descriptors[0]!.destroy();
+    cat.descriptors[0].destroy();
     expect(await cat.ended).toEqual({ code: 0, signal: null });
   });
 

@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { isExhausted, whenThereIsRoom } from '../../src/activities/process/exhausted.ts';
+import { whenThereIsRoom } from '../../src/activities/process/exhausted.ts';
+import { isExhausted } from '../../src/fork-server/start.ts';
 import { projectRoot } from '../../src/project.ts';
 import { temporaryFolder } from '../support/repository.ts';
 

@@ -1,11 +1,9 @@
 /** A host without a free descriptor, process or page: that passes, so it is waited for a little, and then said. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure } from '../../engine/failure.ts';
+import { isExhausted } from '../../fork-server/start.ts';
 
-const codes = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'];
 const waitsMs = [100, 300, 1_000, 3_000];
-
-export const isExhausted = (error: unknown): boolean => codes.includes((error as { code?: string } | null)?.code ?? '');
 
 /** @throws HOST_EXHAUSTED after a few seconds of trying */
 export async function whenThereIsRoom<T>(what: string, start: () => Promise<T>, signal?: AbortSignal): Promise<T> {

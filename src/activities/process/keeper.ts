@@ -9,10 +9,11 @@
  * usage: keeper <plan as JSON> <argv…>
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync, writeSync } from 'node:fs';
+import { readdirSync, writeSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { LimitHit, Limits } from '../../domain/limits.ts';
+import { groupOf } from '../../processes.mjs';
 import { joinScript } from '../../project.ts';
 import { watchDisk } from './disk-watch.ts';
 import { openGroups, type GroupHierarchy, type RunGroups } from './groups.ts';
@@ -122,15 +123,11 @@ function signalGroup(signal: NodeJS.Signals): void {
 
 /** What shuts the command in would die of SIGTERM before the command has answered it. */
 function askToEnd(): void {
-  if (confined?.shut_in !== true) return signalGroup('SIGTERM');
+  if (confined?.shut_in !== true || child.pid === undefined) return signalGroup('SIGTERM');
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     const pid = Number(name);
-    if (pid === child.pid) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      // After the name in brackets: state, parent, group.
-      if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === child.pid) process.kill(pid, 'SIGTERM');
-    } catch { /* gone by itself */ }
+    if (pid === child.pid || groupOf(pid) !== child.pid) continue;
+    try { process.kill(pid, 'SIGTERM'); } catch { /* gone by itself */ }
   }
 }
 

@@ -9,11 +9,11 @@ import type { AskedLimits, LimitHit } from '../../domain/limits.ts';
 import { notPromised, reaches, type SandboxLevel, type SandboxPolicy, type SandboxUsed } from '../../domain/sandbox.ts';
 import { keeperScript } from '../../project.ts';
 import { failure } from '../../engine/failure.ts';
-import { startProcess } from '../../fork-server/start.ts';
+import { closed, isExhausted, startProcess } from '../../fork-server/start.ts';
 import { removeFolder } from '../../git/remove-folder.ts';
 import { confine, type Confined, type Means } from './confine.ts';
 import { commandEnvironment, forKeeper } from './environment.ts';
-import { isExhausted, whenThereIsRoom } from './exhausted.ts';
+import { whenThereIsRoom } from './exhausted.ts';
 import { closeAbandoned } from './groups.ts';
 import type { KeeperPlan, KeeperReport } from './keeper.ts';
 import { bestOf, climb, missingIn, type Ladder } from './ladder.ts';
@@ -146,7 +146,7 @@ async function supervise(
   const plan: KeeperPlan = { timeout_ms: request.timeout_seconds * 1_000, grace_ms: graceMs, confined: confined?.plan };
   const { descriptors } = await startProcess([process.execPath, keeperScript, JSON.stringify(plan), ...(confined?.argv ?? request.argv)],
     { cwd: request.cwd, env: forKeeper(env), descriptors: 4 });
-  const [stdin, stdout, stderr, reportPipe] = descriptors as [Socket, Socket, Socket, Socket];
+  const [stdin, stdout, stderr, reportPipe] = descriptors;
   const reported = keeperReport(reportPipe);
   const output = createWriteStream(outputFile, { mode: 0o600 });
   // A full disk fails the run, not the worker.
@@ -224,19 +224,14 @@ async function refuseUnstarted({ argv }: RunRequest, report: KeeperReport, confi
 }
 
 /** The keeper's line on descriptor 3, complete once that ends, which it does when the keeper does. */
-function keeperReport(socket: Socket): Promise<KeeperReport> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    socket.on('data', (chunk: Buffer) => { text += chunk.toString('utf8'); });
-    socket.on('close', () => {
-      if (text.endsWith('\n')) resolve(JSON.parse(text) as KeeperReport);
-      else reject(failure('INTERNAL', 'the keeper of the command was killed'));
-    });
-  });
+async function keeperReport(socket: Socket): Promise<KeeperReport> {
+  let text = '';
+  socket.on('data', (chunk: Buffer) => { text += chunk.toString('utf8'); });
+  await closed(socket);
+  if (!text.endsWith('\n')) throw failure('INTERNAL', 'the keeper of the command was killed');
+  return JSON.parse(text) as KeeperReport;
 }
 
 async function drained(streams: readonly Socket[]): Promise<void> {
-  const ends = streams.map((stream) =>
-    (stream.readableEnded ? Promise.resolve() : new Promise<void>((resolve) => { stream.once('close', resolve); })));
-  await Promise.race([Promise.all(ends), new Promise((resolve) => { setTimeout(resolve, drainMs); })]);
+  await Promise.race([Promise.all(streams.map(closed)), new Promise((resolve) => { setTimeout(resolve, drainMs); })]);
 }
